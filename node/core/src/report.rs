@@ -1,0 +1,107 @@
+//! What a node tells its user about a job.
+
+use oboro_crypto::eris::Capability;
+
+use crate::failure::Failure;
+
+/// About one job. `Published`, `Found`, `Fetched` and `Failed` are the last of it.
+pub enum Report {
+    /// How far it is.
+    Progress(Progress),
+    /// A publication is complete: everything placed, verified and announced.
+    Published {
+        /// How to read it.
+        capability: Box<Capability>,
+        /// How well it went.
+        summary: PublishSummary,
+    },
+    /// A search is over (`last`), or has more to show.
+    Found {
+        /// Everything found so far, best first.
+        hits: Vec<Hit>,
+        /// Placements of keywords asked and answered.
+        asked: u32,
+        /// Of which answered.
+        answered: u32,
+        /// Whether this is all.
+        last: bool,
+    },
+    /// A fetch is complete.
+    Fetched {
+        /// The file's length in bytes.
+        length: u64,
+    },
+    /// It cannot be done.
+    Failed(Failure),
+}
+
+/// How far a job is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// What it is doing.
+    pub phase: Phase,
+    /// Content bytes done.
+    pub done: u64,
+    /// Content bytes in all, where known.
+    pub total: Option<u64>,
+    /// Chunk bytes that came from or went to others, this time.
+    pub transferred: u64,
+    /// Content bytes that an earlier run had already fetched.
+    pub resumed: u64,
+    /// Requests that had to be made again elsewhere.
+    pub retries: u64,
+}
+
+/// What a job is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// Waiting for a first node or a first answer.
+    #[default]
+    Starting,
+    /// Publishing: extents are being placed.
+    Placing,
+    /// Publishing: entries are being released.
+    Announcing,
+    /// Searching: keywords are being asked.
+    Asking,
+    /// Fetching.
+    Fetching,
+    /// Fetching: the file is being put in its place.
+    Finishing,
+}
+
+/// How well a publication went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PublishSummary {
+    /// Extents placed.
+    pub extents: u64,
+    /// Receipts over all of them.
+    pub receipts: u64,
+    /// The least number of receipts an extent has.
+    pub fewest: u8,
+    /// Extents read back from a storer and compared.
+    pub verified: u64,
+    /// Terms announced.
+    pub terms: u32,
+    /// Receipts for entries.
+    pub entries: u32,
+}
+
+/// One thing found, merged over everything that names it.
+#[derive(Clone)]
+pub struct Hit {
+    /// Its title as its publisher wrote it: hostile text.
+    pub title: String,
+    /// Its length in bytes as its publisher says.
+    pub size: u64,
+    /// How to read it.
+    pub capability: Capability,
+    /// The day of the youngest entry, in days since the Unix epoch.
+    pub day: u32,
+    /// Independent publishers seen.
+    pub publishers: u32,
+    /// Placements at which an entry for it was seen.
+    pub replicas: u32,
+    /// How many of the asked terms led to it.
+    pub terms: u32,
+}

@@ -1,0 +1,144 @@
+//! What a node counts. Nothing here names content, a key or a peer's address.
+
+use std::collections::BTreeMap;
+
+/// Whose traffic it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// This node's own user.
+    Own,
+    /// Carried between others.
+    Relay,
+    /// Served or kept for others.
+    Storage,
+    /// Membership, pings, padding.
+    Control,
+}
+
+/// Traffic of one class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Bytes taken from links, frame headers included.
+    pub bytes_in: u64,
+    /// Bytes given to links, frame headers included.
+    pub bytes_out: u64,
+    /// Frames taken.
+    pub frames_in: u64,
+    /// Frames given.
+    pub frames_out: u64,
+}
+
+/// Everything counted since the node was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// By class; the four always present in the order own, relay, storage, control.
+    pub classes: [Traffic; 4],
+    /// Padding bytes in records given to links.
+    pub padding_out: u64,
+    /// Records taken from and given to links.
+    pub records_in: u64,
+    /// Records given to links.
+    pub records_out: u64,
+    /// Streams this node opened.
+    pub streams_opened: u64,
+    /// Streams others opened to it.
+    pub streams_accepted: u64,
+    /// Streams that ended in failure.
+    pub streams_failed: u64,
+    /// Streams open now.
+    pub streams_active: u64,
+    /// Keyword queries answered for others.
+    pub queries_served: u64,
+    /// Sealed entries handed out.
+    pub entries_served: u64,
+    /// Requests for extents answered with chunks.
+    pub extents_served: u64,
+    /// Chunks handed out.
+    pub chunks_served: u64,
+    /// Extents kept for others since start.
+    pub extents_stored: u64,
+    /// Chunks kept for others since start.
+    pub chunks_stored: u64,
+    /// Entries kept for others since start.
+    pub entries_stored: u64,
+    /// Requests for extents that found something here.
+    pub hits: u64,
+    /// Requests for extents that found nothing here.
+    pub misses: u64,
+    /// What was refused to others, by cause.
+    pub refusals: BTreeMap<&'static str, u64>,
+    /// What was dropped, by cause.
+    pub drops: BTreeMap<&'static str, u64>,
+    /// Breaches of the protocol by peers, by kind.
+    pub violations: BTreeMap<&'static str, u64>,
+    /// Dials made.
+    pub dialed: u64,
+    /// Dials that failed.
+    pub dials_failed: u64,
+    /// Links others made.
+    pub accepted: u64,
+    /// Answer times of own requests in milliseconds: counts in buckets 1, 2, 4, … 2^15 and above.
+    pub latency: [u64; 17],
+}
+
+impl Stats {
+    /// The traffic of one class.
+    pub(crate) fn class(&mut self, class: Class) -> &mut Traffic {
+        &mut self.classes[class as usize]
+    }
+
+    pub(crate) fn refused(&mut self, cause: &'static str) {
+        *self.refusals.entry(cause).or_default() += 1;
+    }
+
+    pub(crate) fn dropped(&mut self, cause: &'static str) {
+        *self.drops.entry(cause).or_default() += 1;
+    }
+
+    pub(crate) fn violated(&mut self, kind: &'static str) {
+        *self.violations.entry(kind).or_default() += 1;
+    }
+
+    /// Counts one answer time.
+    pub(crate) fn answered_in(&mut self, took: core::time::Duration) {
+        let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1);
+        let bucket = (63 - millis.leading_zeros()).min(16) as usize;
+        self.latency[bucket] += 1;
+    }
+}
+
+/// How the node stands now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Listed nodes known, this one included if it is listed.
+    pub view: usize,
+    /// Nodes linked to.
+    pub peers: Vec<PeerStanding>,
+    /// Nodes to start from.
+    pub bootstrap: usize,
+    /// Whether a link was ever accepted from outside.
+    pub reachable: Option<bool>,
+    /// Addresses in the own descriptor.
+    pub addresses: Vec<std::net::SocketAddr>,
+    /// Jobs under way.
+    pub jobs: usize,
+}
+
+/// One linked node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerStanding {
+    /// Its id, if it is listed.
+    pub node: Option<oboro_crypto::ids::NodeId>,
+    /// Where it is.
+    pub address: std::net::SocketAddr,
+    /// Whether we dialled it.
+    pub dialed: bool,
+    /// Round-trip time in microseconds, once measured.
+    pub rtt_micros: Option<u64>,
+    /// Bytes in records taken.
+    pub bytes_in: u64,
+    /// Bytes in records given.
+    pub bytes_out: u64,
+    /// Since when.
+    pub since: crate::time::Time,
+}
