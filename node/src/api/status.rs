@@ -1,0 +1,269 @@
+//! What a node says of itself: status, peers and relay statistics. Counters start at 0 with the node.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// How far a node has come with its network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeState {
+    /// Opening its store and listener.
+    #[default]
+    Starting,
+    /// Dialing, or linked but without a view yet.
+    Joining,
+    /// Linked, with a view of the network.
+    Joined,
+    /// It knows no other node to dial.
+    Alone,
+}
+
+/// One screen about a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of the program.
+    pub version: String,
+    /// Process id of the node.
+    #[serde(default)]
+    pub pid: u32,
+    /// How far it has come.
+    pub state: NodeState,
+    /// What it lacks, one sentence each with the next step; empty when all is well.
+    pub missing: Vec<String>,
+    /// The first characters of the node id.
+    pub node_id_short: String,
+    /// The network's name.
+    pub network: String,
+    /// Addresses it listens on.
+    pub listen: Vec<String>,
+    /// Whether it is in the list of nodes.
+    pub listed: bool,
+    /// Whether others reach it; `None`: not known yet.
+    pub reachable: Option<bool>,
+    /// Links that stand.
+    pub peers: usize,
+    /// Nodes it knows, without itself.
+    pub view: usize,
+    /// Its cache.
+    pub cache: CacheUse,
+    /// Seconds since it started.
+    pub uptime_s: u64,
+    /// Relays between a requester and a storer.
+    pub hops: u8,
+    /// What that means, in plain words.
+    pub anonymity: String,
+    /// Jobs that run.
+    pub jobs_active: usize,
+}
+
+/// How full the cache is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CacheUse {
+    /// Bytes of the whole cache directory.
+    pub used: u64,
+    /// Bytes it may have.
+    pub quota: u64,
+    /// Chunks held for others.
+    pub chunks: u64,
+    /// Sealed entries held for others.
+    pub entries: u64,
+}
+
+/// Where a link stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PeerState {
+    /// Connecting or shaking hands.
+    Dialing,
+    /// The link stands.
+    Linked,
+    /// Waiting to dial again.
+    Waiting,
+}
+
+/// Who opened a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// The other node.
+    Incoming,
+    /// This node.
+    Outgoing,
+}
+
+/// One neighbour.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peer {
+    /// The first characters of its node id, or of its link key while its id is not known.
+    pub id_short: String,
+    /// Where the link stands.
+    pub state: PeerState,
+    /// Its address; shown over the local socket only.
+    pub address: Option<String>,
+    /// Who opened the link.
+    pub direction: Direction,
+    /// Round trip in milliseconds, once measured.
+    pub rtt_ms: Option<u64>,
+    /// Bytes received over the link.
+    pub bytes_in: u64,
+    /// Bytes sent over the link.
+    pub bytes_out: u64,
+    /// Seconds since the link stands, or since the dialing began.
+    pub age_s: u64,
+    /// Its roles: `relay`, `storage`.
+    pub roles: Vec<String>,
+}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Peer(..)")
+    }
+}
+
+/// Relay statistics. Neither names nor addresses nor keywords.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Stats {
+    /// Seconds since the node started.
+    pub uptime_s: u64,
+    /// Traffic on the links by class.
+    pub classes: Classes,
+    /// Streams by fate.
+    pub streams: Streams,
+    /// What others asked and got.
+    pub served: Served,
+    /// What others gave to keep.
+    pub stored: Stored,
+    /// The cache at work.
+    pub cache: CacheWork,
+    /// What the node refused, by cause.
+    pub refusals: BTreeMap<String, u64>,
+    /// What the node dropped, by cause.
+    pub drops: BTreeMap<String, u64>,
+    /// Handshakes by fate.
+    pub handshakes: Handshakes,
+    /// Time from a request of ours to its answer.
+    pub latency: Latency,
+}
+
+/// Traffic on the links in the four classes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Classes {
+    /// For this node's user.
+    pub own: ClassTraffic,
+    /// Passed on for others.
+    pub relay: ClassTraffic,
+    /// Held for others.
+    pub storage: ClassTraffic,
+    /// Membership, keeping links alive.
+    pub control: ClassTraffic,
+}
+
+/// Traffic of one class.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClassTraffic {
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
+    /// Records received.
+    pub records_in: u64,
+    /// Records sent.
+    pub records_out: u64,
+}
+
+/// Streams by fate.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Streams {
+    /// Opened by this node.
+    pub opened: u64,
+    /// Accepted from others.
+    pub accepted: u64,
+    /// Open now.
+    pub active: u64,
+    /// Refused to others.
+    pub refused: u64,
+    /// Ended by a failure.
+    pub failed: u64,
+}
+
+/// What others asked and got.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Served {
+    /// Keyword queries answered.
+    pub queries: u64,
+    /// Sealed entries sent.
+    pub entries: u64,
+    /// Extents sent, whole or in part.
+    pub extents: u64,
+    /// Chunks sent.
+    pub chunks: u64,
+    /// Bytes of chunks and entries sent.
+    pub bytes: u64,
+}
+
+/// What others gave to keep.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Stored {
+    /// Extents kept.
+    pub extents: u64,
+    /// Chunks kept.
+    pub chunks: u64,
+    /// Sealed entries kept.
+    pub entries: u64,
+    /// Bytes of chunks and entries kept.
+    pub bytes: u64,
+}
+
+/// The cache at work.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CacheWork {
+    /// Bytes of the whole cache directory.
+    pub used: u64,
+    /// Bytes it may have.
+    pub quota: u64,
+    /// Chunks held.
+    pub chunks: u64,
+    /// Sealed entries held.
+    pub entries: u64,
+    /// Chunks asked for and held.
+    pub hits: u64,
+    /// Chunks asked for and not held.
+    pub misses: u64,
+    /// `hits / (hits + misses)`, 0 when nothing was asked.
+    pub hit_rate: f64,
+    /// Chunks given up for others.
+    pub evictions: u64,
+    /// Chunks that could not be read back whole.
+    pub damaged: u64,
+}
+
+/// Handshakes by fate.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Handshakes {
+    /// Links this node opened.
+    pub dialed: u64,
+    /// Links others opened.
+    pub accepted: u64,
+    /// Attempts that got no link, by cause.
+    pub rejected: BTreeMap<String, u64>,
+}
+
+/// Time from a request of ours to its answer; `None` before the first answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Latency {
+    /// Half the answers were faster, in milliseconds.
+    pub median_ms: Option<u64>,
+    /// 95 of 100 answers were faster, in milliseconds.
+    pub p95_ms: Option<u64>,
+}
