@@ -10,7 +10,7 @@ use rand_core::CryptoRngCore;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::hashing::{LANES, leaf_keys, node_key, references};
+use super::hashing::{LANES, leaf_keys, node_key, reference, references};
 use super::{BlockSize, ErisError, PAIR_LEN};
 use crate::ids::Reference;
 use crate::secret::Secret;
@@ -62,12 +62,8 @@ impl ConvergenceSecret {
 
     /// A fresh secret: blocks that resemble nobody's.
     #[must_use]
-    pub fn random(rng: &mut impl CryptoRngCore) -> Self {
-        let mut bytes = [0; 32];
-        rng.fill_bytes(&mut bytes);
-        let secret = Self::from_bytes(bytes);
-        bytes.zeroize();
-        secret
+    pub fn random(rng: &mut dyn CryptoRngCore) -> Self {
+        Self(Secret::random(rng))
     }
 
     /// A secret agreed on elsewhere.
@@ -174,7 +170,7 @@ pub(super) fn seal_node(pairs: &[Pair], level: u8, size: BlockSize) -> (Vec<u8>,
     }
     let key = BlockKey(node_key(&block));
     apply_cipher(&mut block, &key, level);
-    let reference = Reference(node_key(&block));
+    let reference = reference(&block);
     (block, Pair { reference, key })
 }
 

@@ -1,17 +1,15 @@
 //! The hashes of ERIS, four blocks at a time.
 //!
-//! Promises: the plain and keyed BLAKE2b-256 of the specification, over many blocks in one call. One block at a time a
-//! core hashes about half as fast as four side by side, and hashing is the greater part of encoding.
-//! Does not know: levels, pairs, encryption. ERIS prescribes its hashes without domain labels, so they are not those of
-//! the crate's `hash` module and stay in this file.
-
-use blake2b_simd::{Params, many};
+//! Promises: references and keys as the specification prescribes them: plain BLAKE2b-256 without the domain labels used
+//! everywhere else in this crate.
+//! Does not know: levels, pairs, encryption.
 
 use super::ConvergenceSecret;
+use crate::hash::{blake2b_256, blake2b_256_keyed_many, blake2b_256_many};
 use crate::ids::Reference;
 
-/// Blocks hashed side by side: what one AVX2 core does at once. More would only push the blocks out of the core's cache
-/// before they are encrypted.
+/// Blocks hashed side by side: what one core with 256-bit vectors does at once, about twice as fast as one after the
+/// other. More would only push the blocks out of the core's cache before they are encrypted.
 pub(super) const LANES: usize = 4;
 
 /// Says for each reference whether the block in the same place is the one it names. A missing block (fewer blocks than
@@ -30,7 +28,7 @@ pub fn verify(refs: &[Reference], blocks: &[&[u8]]) -> Vec<bool> {
 
 /// References (BLAKE2b-256, unkeyed) of encrypted blocks, in order.
 pub(super) fn references(blocks: &[&[u8]]) -> Vec<Reference> {
-    hash_all(&unkeyed(), blocks)
+    blake2b_256_many(blocks)
         .into_iter()
         .map(Reference)
         .collect()
@@ -38,36 +36,17 @@ pub(super) fn references(blocks: &[&[u8]]) -> Vec<Reference> {
 
 /// Keys of leaves (BLAKE2b-256 keyed with the convergence secret) from their plaintext, in order.
 pub(super) fn leaf_keys(secret: &ConvergenceSecret, blocks: &[&[u8]]) -> Vec<[u8; 32]> {
-    let mut params = unkeyed();
-    params.key(secret.expose());
-    hash_all(&params, blocks)
+    blake2b_256_keyed_many(secret.expose(), blocks)
 }
 
 /// Key of an inner node: BLAKE2b-256, unkeyed, of its plaintext.
 pub(super) fn node_key(plain: &[u8]) -> [u8; 32] {
-    truncated(unkeyed().hash(plain))
+    blake2b_256(plain)
 }
 
-fn unkeyed() -> Params {
-    let mut params = Params::new();
-    params.hash_length(32);
-    params
-}
-
-fn hash_all(params: &Params, blocks: &[&[u8]]) -> Vec<[u8; 32]> {
-    let mut jobs: Vec<_> = blocks
-        .iter()
-        .map(|block| many::HashManyJob::new(params, block))
-        .collect();
-    many::hash_many(jobs.iter_mut());
-    jobs.iter().map(|job| truncated(job.to_hash())).collect()
-}
-
-fn truncated(hash: blake2b_simd::Hash) -> [u8; 32] {
-    let mut out = [0; 32];
-    // hash_length(32) above: the hash is exactly as long as the array.
-    out.copy_from_slice(hash.as_bytes());
-    out
+/// Reference of one encrypted block.
+pub(super) fn reference(block: &[u8]) -> Reference {
+    Reference(blake2b_256(block))
 }
 
 #[cfg(test)]
