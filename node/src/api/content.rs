@@ -98,9 +98,10 @@ pub struct FetchRequest {
 /// What a job does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
 pub enum JobKind {
+    /// Brings a file into the network.
     Publish,
+    /// Brings a file from the network.
     Fetch,
 }
 
