@@ -58,6 +58,8 @@ labels! {
     RECEIPT = "receipt";
 
     // Work
+    /// Hash: a context of work and a number → what the number is worth.
+    WORK = "worth of work";
     /// Hash: work for storing an extent.
     WORK_PUT = "work put";
     /// Hash: work for storing an entry.

@@ -10,6 +10,7 @@
 
 // What everything else stands on.
 pub mod aead;
+pub mod cost;
 pub mod hash;
 pub mod ids;
 pub mod labels;

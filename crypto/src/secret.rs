@@ -36,6 +36,10 @@ impl<const N: usize> Secret<N> {
         &self.0
     }
 
+    pub(crate) fn expose_mut(&mut self) -> &mut [u8; N] {
+        &mut self.0
+    }
+
     /// A second copy, made on purpose.
     #[must_use]
     pub fn duplicate(&self) -> Self {

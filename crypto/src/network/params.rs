@@ -1,0 +1,228 @@
+//! What all nodes of a network have agreed on, and the bounds of each parameter.
+//!
+//! Promises: no network, however hostile its author, can ask for unbounded work or memory, or for fewer hops than
+//! anonymity takes.
+//!
+//! Does not know: how parameters are written down.
+
+use super::NetworkError;
+use crate::cost::Cost;
+use crate::work::BITS_MAX;
+
+/// Bytes in a chunk: the one size of this version of the protocol.
+pub const CHUNK_BYTES: u32 = 32 * 1024;
+
+/// The parameters of a network.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Params {
+    /// Relays in a circuit: 3 to 6; a local network may do with fewer.
+    pub hops: u8,
+    /// Locations of every extent and entry: 1 to 16.
+    pub replicas: u8,
+    /// Bytes in a chunk: [`CHUNK_BYTES`].
+    pub chunk: u32,
+    /// What a node id costs.
+    pub id_cost: Cost,
+    /// What a keyword token costs.
+    pub keyword_cost: Cost,
+    /// Bits of work for storing an extent.
+    pub put_work: u8,
+    /// Bits of work for storing an entry.
+    pub entry_work: u8,
+    /// Days an entry lives: 1 to 365.
+    pub entry_days: u16,
+    /// Nodes may be on one machine or in one room: cheap ids, private addresses allowed.
+    pub local: bool,
+}
+
+impl Params {
+    /// Those of the public network.
+    #[must_use]
+    pub const fn public() -> Self {
+        Self {
+            hops: 3,
+            replicas: 4,
+            chunk: CHUNK_BYTES,
+            id_cost: Cost {
+                memory_kib: 64 * 1024,
+                passes: 3,
+                lanes: 1,
+            },
+            keyword_cost: Cost {
+                memory_kib: 64 * 1024,
+                passes: 1,
+                lanes: 1,
+            },
+            put_work: 10,
+            entry_work: 16,
+            entry_days: 30,
+            local: false,
+        }
+    }
+
+    /// Those of a network on one machine or in one room.
+    #[must_use]
+    pub const fn local() -> Self {
+        Self {
+            id_cost: Cost {
+                memory_kib: 64,
+                passes: 1,
+                lanes: 1,
+            },
+            keyword_cost: Cost {
+                memory_kib: 4 * 1024,
+                passes: 1,
+                lanes: 1,
+            },
+            put_work: 4,
+            entry_work: 8,
+            local: true,
+            ..Self::public()
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), NetworkError> {
+        let fewest_hops = if self.local { 0 } else { 3 };
+        let cost = "8 KiB for each lane to 1 GiB, 1 to 16 passes and 1 to 4 lanes";
+        let rules = [
+            (
+                (fewest_hops..=6).contains(&self.hops),
+                "hops",
+                "3 to 6, or 0 to 6 on a local network",
+            ),
+            ((1..=16).contains(&self.replicas), "replicas", "1 to 16"),
+            (self.chunk == CHUNK_BYTES, "chunk_bytes", "32768"),
+            (self.id_cost.is_within_bounds(), "the cost of an id", cost),
+            (
+                self.keyword_cost.is_within_bounds(),
+                "the cost of a keyword",
+                cost,
+            ),
+            (self.put_work <= BITS_MAX, "put_work_bits", "0 to 32"),
+            (self.entry_work <= BITS_MAX, "entry_work_bits", "0 to 32"),
+            (
+                (1..=365).contains(&self.entry_days),
+                "entry_days",
+                "1 to 365",
+            ),
+        ];
+        match rules.into_iter().find(|(holds, ..)| !holds) {
+            Some((_, field, allowed)) => Err(NetworkError::OutOfBounds { field, allowed }),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_are_within_bounds() {
+        assert_eq!(Params::public().check(), Ok(()));
+        assert_eq!(Params::local().check(), Ok(()));
+    }
+
+    #[test]
+    fn every_parameter_has_bounds() {
+        let expensive = Cost {
+            memory_kib: u32::MAX,
+            passes: 1,
+            lanes: 1,
+        };
+        let public = Params::public();
+        let cases = [
+            ("hops", Params { hops: 2, ..public }),
+            ("hops", Params { hops: 7, ..public }),
+            (
+                "replicas",
+                Params {
+                    replicas: 0,
+                    ..public
+                },
+            ),
+            (
+                "replicas",
+                Params {
+                    replicas: 17,
+                    ..public
+                },
+            ),
+            (
+                "chunk_bytes",
+                Params {
+                    chunk: 1024,
+                    ..public
+                },
+            ),
+            (
+                "the cost of an id",
+                Params {
+                    id_cost: expensive,
+                    ..public
+                },
+            ),
+            (
+                "the cost of a keyword",
+                Params {
+                    keyword_cost: expensive,
+                    ..public
+                },
+            ),
+            (
+                "put_work_bits",
+                Params {
+                    put_work: 33,
+                    ..public
+                },
+            ),
+            (
+                "entry_work_bits",
+                Params {
+                    entry_work: 33,
+                    ..public
+                },
+            ),
+            (
+                "entry_days",
+                Params {
+                    entry_days: 0,
+                    ..public
+                },
+            ),
+            (
+                "entry_days",
+                Params {
+                    entry_days: 366,
+                    ..public
+                },
+            ),
+        ];
+        for (expected, params) in cases {
+            let Err(NetworkError::OutOfBounds { field, .. }) = params.check() else {
+                panic!("{expected} unchecked")
+            };
+            assert_eq!(field, expected);
+        }
+    }
+
+    #[test]
+    fn only_a_local_network_may_do_without_hops() {
+        assert!(
+            Params {
+                hops: 0,
+                ..Params::local()
+            }
+            .check()
+            .is_ok()
+        );
+        assert!(
+            Params {
+                hops: 0,
+                ..Params::public()
+            }
+            .check()
+            .is_err()
+        );
+    }
+}
