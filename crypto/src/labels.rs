@@ -86,8 +86,12 @@ labels! {
     STORE_BLIND = "store blind";
     /// Derivation: store key → key that seals database values.
     STORE_VALUE = "store value";
-    /// Derivation: store key → key that seals slots of one epoch.
+    /// Derivation: store key → key that seals slot headers.
     STORE_SLOT = "store slot";
+    /// Derivation: store key → key that seals the cache's small files.
+    STORE_FILE = "store file";
+    /// Keyed hash: store key → what tells that a cache was sealed under another key.
+    STORE_CHECK = "store check";
     /// Derivation: state key → key that seals jobs and other state of this node's own user.
     STATE = "state";
 }
