@@ -74,6 +74,8 @@ labels! {
     KEYWORD_SEALING = "keyword sealing";
     /// Derivation: keyword token → write key of its entries.
     KEYWORD_WRITE = "keyword write";
+    /// Hash: an entry's sealed part → what its work is done for.
+    ENTRY_SEALED = "entry sealed";
     /// Signature: an entry, under its term's write key.
     ENTRY = "entry signature";
     /// Signature: an entry's content, under its publisher's identity.
