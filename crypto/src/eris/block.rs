@@ -204,3 +204,138 @@ fn apply_cipher(block: &mut [u8], key: &BlockKey, level: u8) {
     nonce[0] = level;
     ChaCha20::new(&key.0.into(), &nonce.into()).apply_keystream(block);
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::BlockSize::{Large, Small};
+    use super::*;
+
+    fn pairs(n: usize) -> Vec<Pair> {
+        let pair = |i: usize| Pair {
+            reference: Reference([i as u8 | 1; 32]),
+            key: BlockKey([i as u8; 32]),
+        };
+        (0..n).map(pair).collect()
+    }
+
+    /// A node with this plaintext, encrypted under the hash of it, as a hostile publisher could make it.
+    fn forged(plain: &[u8], level: u8) -> (Vec<u8>, BlockKey) {
+        let key = BlockKey(node_key(plain));
+        let mut block = plain.to_vec();
+        apply_cipher(&mut block, &key, level);
+        (block, key)
+    }
+
+    #[test]
+    fn a_node_opens_to_the_pairs_it_was_made_of() {
+        for (size, n) in [(Small, 2), (Small, 16), (Large, 3), (Large, 512)] {
+            let made = pairs(n);
+            let (mut block, pair) = seal_node(&made, 2, size);
+            assert_eq!(pair.reference, reference(&block));
+            let opened = open_node(&mut block, &pair.key, 2, size, true)
+                .ok()
+                .unwrap();
+            assert_eq!(opened.len(), n);
+            assert!(
+                opened
+                    .iter()
+                    .zip(&made)
+                    .all(|(a, b)| a.reference == b.reference && a.key == b.key)
+            );
+            assert!(
+                block.iter().all(|&byte| byte == 0),
+                "the plaintext was left in the buffer"
+            );
+        }
+    }
+
+    #[test]
+    fn a_root_opens_only_with_its_key_and_at_its_level() {
+        let (block, pair) = seal_node(&pairs(4), 1, Small);
+        let open =
+            |key: &BlockKey, level| open_node(&mut block.clone(), key, level, Small, true).err();
+        assert_eq!(open(&pair.key, 1), None);
+        assert_eq!(open(&pair.key, 2), Some(ErisError::RootKey));
+        assert_eq!(open(&BlockKey([7; 32]), 1), Some(ErisError::RootKey));
+        assert_eq!(open(&pair.key, 11), Some(ErisError::LevelTooHigh(11)));
+        let short = open_node(&mut block.clone()[1..], &pair.key, 1, Small, true).err();
+        assert_eq!(short, Some(ErisError::BlockLength));
+    }
+
+    #[test]
+    fn malformed_nodes_are_refused() {
+        let mut gap = [0; 1024];
+        gap[0] = 1;
+        gap[130] = 1;
+        let (mut block, key) = forged(&gap, 1);
+        assert_eq!(
+            open_node(&mut block, &key, 1, Small, true).err(),
+            Some(ErisError::Node)
+        );
+        for is_root in [true, false] {
+            let (mut block, key) = forged(&[0; 1024], 1);
+            assert_eq!(
+                open_node(&mut block, &key, 1, Small, is_root).err(),
+                Some(ErisError::Node)
+            );
+        }
+        let (mut block, pair) = seal_node(&pairs(1), 1, Small);
+        assert_eq!(
+            open_node(&mut block.clone(), &pair.key, 1, Small, true).err(),
+            Some(ErisError::Node)
+        );
+        assert!(open_node(&mut block, &pair.key, 1, Small, false).is_ok());
+    }
+
+    #[test]
+    fn padding_is_one_mark_and_zeros() {
+        assert_eq!(unpad(&[0x80, 0, 0, 0]), Ok(0));
+        assert_eq!(unpad(&[1, 0x80, 0x80, 0]), Ok(2));
+        assert_eq!(unpad(&[0, 0, 0, 0x80]), Ok(3));
+        for bad in [
+            &[0u8, 0, 0, 0][..],
+            &[0x80, 1, 0, 0],
+            &[0x80, 0, 0, 1],
+            &[0, 0, 0, 0xff],
+            &[],
+        ] {
+            assert_eq!(unpad(bad), Err(ErisError::Padding), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_convergence_secret_decides_every_leaf() {
+        let seal = |secret: ConvergenceSecret| {
+            let mut blocks = vec![vec![5; 1024]; 5];
+            let mut pairs = Vec::new();
+            seal_leaves(&secret, &mut blocks, &mut pairs);
+            pairs.iter().map(|pair| pair.reference).collect::<Vec<_>>()
+        };
+        let null = seal(ConvergenceSecret::null());
+        assert!(null.iter().all(|reference| *reference == null[0]));
+        let own = seal(ConvergenceSecret::from_bytes([1; 32]));
+        assert!(own.iter().all(|reference| *reference != null[0]));
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_nodes_never_panic(block in prop::collection::vec(any::<u8>(), 1000..1049), key: [u8; 32], level: u8) {
+            for is_root in [true, false] {
+                let opened = open_node(&mut block.clone(), &BlockKey(key), level, Small, is_root);
+                prop_assert!(opened.is_err() || !is_root);
+            }
+        }
+
+        #[test]
+        fn a_leaf_opens_to_what_was_sealed(content in prop::collection::vec(any::<u8>(), 1024), secret: [u8; 32]) {
+            let mut blocks = vec![content.clone()];
+            let mut pairs = Vec::new();
+            seal_leaves(&ConvergenceSecret::from_bytes(secret), &mut blocks, &mut pairs);
+            prop_assert_ne!(&blocks[0], &content);
+            open_leaf(&mut blocks[0], &pairs[0].key);
+            prop_assert_eq!(&blocks[0], &content);
+        }
+    }
+}

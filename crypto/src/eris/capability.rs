@@ -171,3 +171,162 @@ impl fmt::Debug for Capability {
         f.write_str("Capability(..)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// "Hello world!" in 1 KiB blocks under the null secret: the example of the specification.
+    const HELLO: &str = concat!(
+        "urn:eris:BIAD77QDJMFAKZYH2DXBUZYAP3MXZ3DJZVFYQ5DFWC6T65WSFCU5S2IT4YZ",
+        "GJ7AC4SYQMP2DM2ANS2ZTCP3DJJIRV733CRAAHOSWIYZM3M",
+    );
+
+    fn any_capability() -> impl Strategy<Value = Capability> {
+        let size = prop_oneof![Just(BlockSize::Small), Just(BlockSize::Large)];
+        (size, 0u8..=10, any::<[u8; 32]>(), any::<[u8; 32]>()).prop_map(
+            |(block_size, level, root, key)| Capability {
+                block_size,
+                level: level.min(block_size.level_max()),
+                root: Reference(root),
+                key: BlockKey::from_bytes(key),
+            },
+        )
+    }
+
+    #[test]
+    fn the_example_of_the_specification_reads_and_writes() {
+        let capability = Capability::from_urn(HELLO).unwrap();
+        assert_eq!(
+            (capability.block_size, capability.level),
+            (BlockSize::Small, 0)
+        );
+        assert_eq!(capability.to_urn(), HELLO);
+        assert_eq!(capability.to_bytes()[..2], [0x0a, 0]);
+    }
+
+    #[test]
+    fn the_prefix_may_be_in_any_case_and_the_rest_may_not() {
+        let upper = HELLO.replacen("urn:eris:", "URN:Eris:", 1);
+        assert_eq!(Capability::from_urn(&upper).unwrap().to_urn(), HELLO);
+        assert_eq!(
+            Capability::from_urn(&HELLO.to_lowercase()),
+            Err(CapabilityError::Base32)
+        );
+    }
+
+    #[test]
+    fn what_is_no_urn_is_refused_with_its_reason() {
+        let length = |found| CapabilityError::Length {
+            expected: 106,
+            found,
+            unit: "characters",
+        };
+        let rows = [
+            ("", CapabilityError::Prefix),
+            ("urn:eris", CapabilityError::Prefix),
+            ("urn:erisx2:AAAA", CapabilityError::Prefix),
+            ("東京都庁", CapabilityError::Prefix),
+            ("urn:eris:", length(0)),
+            ("urn:eris:東京", length(2)),
+            (&HELLO[..HELLO.len() - 1], length(105)),
+            (&format!("{HELLO}A"), length(107)),
+            (&format!("{HELLO} "), length(107)),
+            (
+                &format!("{}=", &HELLO[..HELLO.len() - 1]),
+                CapabilityError::Base32,
+            ),
+            (
+                &format!("{}1", &HELLO[..HELLO.len() - 1]),
+                CapabilityError::Base32,
+            ),
+            // M ends in 00, N does not: bits beyond the last byte.
+            (
+                &format!("{}N", &HELLO[..HELLO.len() - 1]),
+                CapabilityError::Base32,
+            ),
+        ];
+        for (text, error) in rows {
+            assert_eq!(Capability::from_urn(text), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn level_bombs_and_unknown_sizes_are_refused_before_anything_else_happens() {
+        let mut bytes = [0; Capability::LEN];
+        bytes[0] = 0x0f;
+        for (level, max) in [(5, 4), (255, 4)] {
+            bytes[1] = level;
+            assert_eq!(
+                Capability::from_bytes(&bytes),
+                Err(CapabilityError::LevelTooHigh { level, max })
+            );
+            let urn = format!("{URN_PREFIX}{}", BASE32_NOPAD.encode(&bytes));
+            assert_eq!(
+                Capability::from_urn(&urn),
+                Err(CapabilityError::LevelTooHigh { level, max })
+            );
+        }
+        (bytes[0], bytes[1]) = (0x0a, 11);
+        let refused = Err(CapabilityError::LevelTooHigh { level: 11, max: 10 });
+        assert_eq!(Capability::from_bytes(&bytes), refused);
+        for size in (0..=255).filter(|size| ![0x0a, 0x0f].contains(size)) {
+            (bytes[0], bytes[1]) = (size, 0);
+            assert_eq!(
+                Capability::from_bytes(&bytes),
+                Err(CapabilityError::BlockSize(size))
+            );
+        }
+    }
+
+    #[test]
+    fn debug_shows_nothing() {
+        assert_eq!(
+            format!("{:?}", Capability::from_urn(HELLO)),
+            "Ok(Capability(..))"
+        );
+    }
+
+    #[test]
+    fn a_capability_admits_the_sizes_of_its_level() {
+        let capability = Capability::from_urn(HELLO).unwrap();
+        assert!(capability.admits(0) && capability.admits(1023));
+        assert!(!capability.admits(1024) && !capability.admits(u64::MAX));
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_and_text_read_back_as_the_same(capability in any_capability()) {
+            let (bytes, urn) = (capability.to_bytes(), capability.to_urn());
+            prop_assert_eq!(urn.len(), URN_PREFIX.len() + URN_TEXT_LEN);
+            prop_assert_eq!(&Capability::from_bytes(&bytes).unwrap(), &capability);
+            prop_assert_eq!(&Capability::from_urn(&urn).unwrap(), &capability);
+        }
+
+        #[test]
+        fn damaged_text_never_panics_and_never_reads_as_the_same(
+            capability in any_capability(), at in 0usize..115, put in any::<char>(), cut in 0usize..115,
+        ) {
+            let urn = capability.to_urn();
+            let mut chars: Vec<char> = urn.chars().collect();
+            chars[at] = put;
+            let changed: String = chars.into_iter().collect();
+            if let Ok(other) = Capability::from_urn(&changed) {
+                // Only the prefix has more than one spelling.
+                prop_assert!(other != capability || changed.eq_ignore_ascii_case(&urn));
+            }
+            prop_assert!(Capability::from_urn(&urn[..cut]).is_err());
+            prop_assert!(Capability::from_bytes(&capability.to_bytes()[..cut.min(65)]).is_err());
+        }
+
+        #[test]
+        fn invented_text_never_panics(text in any::<String>(), bytes in prop::collection::vec(any::<u8>(), 0..70)) {
+            prop_assert!(Capability::from_urn(&text).is_err());
+            if let Ok(capability) = Capability::from_bytes(&bytes) {
+                prop_assert_eq!(capability.to_bytes().to_vec(), bytes);
+            }
+        }
+    }
+}

@@ -155,3 +155,195 @@ impl<E> Decoder<'_, E> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::eris::block::seal_node;
+    use crate::eris::{BlockKey, ConvergenceSecret, Encoder};
+
+    type Blocks = BTreeMap<Reference, Vec<u8>>;
+
+    fn encode(content: &[u8], size: BlockSize) -> (Capability, Blocks) {
+        let mut encoder = Encoder::new(content, size, ConvergenceSecret::from_bytes([3; 32]));
+        let mut blocks = Blocks::new();
+        while let Some(run) = encoder.next_run().unwrap() {
+            blocks.extend(run.references.into_iter().zip(run.blocks));
+        }
+        (encoder.capability().unwrap(), blocks)
+    }
+
+    fn decode_from(blocks: &Blocks, capability: &Capability) -> Result<Vec<u8>, DecodeError<()>> {
+        let mut out = Vec::new();
+        let written = decode(
+            capability,
+            &mut |reference| blocks.get(reference).cloned().ok_or(()),
+            &mut out,
+        )?;
+        assert_eq!(written, out.len() as u64);
+        Ok(out)
+    }
+
+    /// Makes a node above `pairs`, puts it among the blocks and returns its pair.
+    fn put_node(blocks: &mut Blocks, pairs: &[Pair], level: u8) -> Pair {
+        let (block, pair) = seal_node(pairs, level, BlockSize::Small);
+        blocks.insert(pair.reference, block);
+        pair
+    }
+
+    fn under(root: Pair, level: u8) -> Capability {
+        Capability {
+            block_size: BlockSize::Small,
+            level,
+            root: root.reference,
+            key: root.key,
+        }
+    }
+
+    fn copy(pair: &Pair) -> Pair {
+        Pair {
+            reference: pair.reference,
+            key: pair.key.duplicate(),
+        }
+    }
+
+    #[test]
+    fn a_level_bomb_is_refused_before_anything_is_fetched() {
+        for (block_size, level) in [
+            (BlockSize::Large, 5),
+            (BlockSize::Large, 255),
+            (BlockSize::Small, 11),
+        ] {
+            let bomb = Capability {
+                block_size,
+                level,
+                root: Reference([0; 32]),
+                key: BlockKey::from_bytes([0; 32]),
+            };
+            let mut asked = 0;
+            let mut fetch = |_: &Reference| {
+                asked += 1;
+                Err::<Vec<u8>, ()>(())
+            };
+            let refused = decode(&bomb, &mut fetch, &mut io::sink());
+            assert!(
+                matches!(refused, Err(DecodeError::Eris(ErisError::LevelTooHigh(found))) if found == level)
+            );
+            assert_eq!(asked, 0);
+        }
+    }
+
+    #[test]
+    fn trees_that_no_encoder_makes_are_refused() {
+        let (capability, mut blocks) = encode(&[1; 1023], BlockSize::Small);
+        let leaf = Pair {
+            reference: capability.root,
+            key: capability.key,
+        };
+        // A chain of nodes with a single child, and a node that is not full and not the last.
+        let chain = put_node(&mut blocks, &[copy(&leaf)], 1);
+        assert!(matches!(
+            decode_from(&blocks, &under(copy(&chain), 1)),
+            Err(DecodeError::Eris(ErisError::Node))
+        ));
+        let root = put_node(&mut blocks, &[copy(&chain), chain], 2);
+        assert!(matches!(
+            decode_from(&blocks, &under(root, 2)),
+            Err(DecodeError::Eris(ErisError::Node))
+        ));
+    }
+
+    #[test]
+    fn the_end_is_padded_and_only_the_end() {
+        let (capability, mut blocks) = encode(&[1; 1023], BlockSize::Small);
+        let padded = Pair {
+            reference: capability.root,
+            key: capability.key,
+        };
+        let root = put_node(&mut blocks, &[copy(&padded), copy(&padded)], 1);
+        let mut expected = vec![1; 1023];
+        expected.push(0x80);
+        expected.extend([1; 1023]);
+        // A leaf in the middle that looks like padding is content.
+        assert_eq!(decode_from(&blocks, &under(root, 1)).ok(), Some(expected));
+        let (_, others) = encode(&[1; 2048], BlockSize::Small);
+        blocks.extend(others);
+        let full: Vec<Pair> = full_leaves(&mut blocks);
+        let root = put_node(&mut blocks, &full, 1);
+        assert!(matches!(
+            decode_from(&blocks, &under(root, 1)),
+            Err(DecodeError::Eris(ErisError::Padding))
+        ));
+    }
+
+    /// Two leaves of content without any padding.
+    fn full_leaves(blocks: &mut Blocks) -> Vec<Pair> {
+        let mut leaves = vec![vec![1; 1024], vec![2; 1024]];
+        let mut pairs = Vec::new();
+        crate::eris::block::seal_leaves(&ConvergenceSecret::null(), &mut leaves, &mut pairs);
+        blocks.extend(pairs.iter().map(|pair| pair.reference).zip(leaves));
+        pairs
+    }
+
+    #[test]
+    fn blocks_of_another_length_and_failing_outlets_are_reported() {
+        let (capability, mut blocks) = encode(&[1; 3000], BlockSize::Small);
+        let full: Result<u64, DecodeError<()>> = decode(
+            &capability,
+            &mut |reference| blocks.get(reference).cloned().ok_or(()),
+            &mut (&mut [0u8; 10][..]),
+        );
+        assert!(matches!(full, Err(DecodeError::Write(_))));
+        for block in blocks.values_mut() {
+            block.push(0);
+        }
+        assert!(matches!(
+            decode_from(&blocks, &capability),
+            Err(DecodeError::Eris(ErisError::BlockLength))
+        ));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_was_encoded_decodes_to_the_same(content in prop::collection::vec(any::<u8>(), 0..40_000), large: bool) {
+            let size = if large { BlockSize::Large } else { BlockSize::Small };
+            let (capability, blocks) = encode(&content, size);
+            prop_assert!(capability.admits(content.len() as u64));
+            prop_assert_eq!(decode_from(&blocks, &capability).ok(), Some(content));
+        }
+
+        #[test]
+        fn a_changed_or_missing_block_is_never_overlooked(
+            len in 0usize..40_000, which: prop::sample::Index, at in 0usize..1024, flip in 1u8.., gone: bool,
+        ) {
+            let content: Vec<u8> = (0..len).map(|i| (i / 7) as u8).collect();
+            let (capability, mut blocks) = encode(&content, BlockSize::Small);
+            let reference = *which.get(&blocks.keys().copied().collect::<Vec<_>>());
+            if gone {
+                blocks.remove(&reference);
+            } else if let Some(block) = blocks.get_mut(&reference) {
+                block[at] ^= flip;
+            }
+            prop_assert!(decode_from(&blocks, &capability).is_err());
+        }
+
+        #[test]
+        fn a_changed_capability_never_gives_other_content(
+            len in 1024usize..9000, at in 0usize..66, flip in 1u8..,
+        ) {
+            let content = vec![7; len];
+            let (capability, blocks) = encode(&content, BlockSize::Small);
+            let mut bytes = capability.to_bytes();
+            bytes[at] ^= flip;
+            if let Ok(other) = Capability::from_bytes(&bytes) {
+                prop_assert!(decode_from(&blocks, &other).is_err());
+            }
+        }
+    }
+}

@@ -197,3 +197,144 @@ impl<R: Read> Encoder<R> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::BlockSize::{Large, Small};
+    use super::*;
+    use crate::eris::open_node;
+
+    fn runs(content: &[u8], size: BlockSize) -> (Vec<Run>, Capability) {
+        let mut encoder = Encoder::new(content, size, ConvergenceSecret::null());
+        let mut runs = Vec::new();
+        while let Some(run) = encoder.next_run().unwrap() {
+            runs.push(run);
+        }
+        assert!(encoder.next_run().unwrap().is_none());
+        assert_eq!(encoder.content_len(), content.len() as u64);
+        (runs, encoder.capability().unwrap())
+    }
+
+    /// Content whose blocks all differ.
+    fn content(len: usize) -> Vec<u8> {
+        let mut content = vec![0; len];
+        for (i, block) in content.chunks_mut(1024).enumerate() {
+            let number = (i as u64).to_le_bytes();
+            let n = block.len().min(8);
+            block[..n].copy_from_slice(&number[..n]);
+        }
+        content
+    }
+
+    #[test]
+    fn runs_are_the_pairs_of_each_parent_cut_into_groups_of_32() {
+        for (size, len) in [
+            (Small, 40 * 16 * 1024 + 5),
+            (Small, 1024),
+            (Large, (512 + 70) * 32_768),
+            (Large, 32_768),
+        ] {
+            let (runs, capability) = runs(&content(len), size);
+            let groups: BTreeMap<Vec<Reference>, u8> = runs
+                .iter()
+                .map(|run| (run.references.clone(), run.level))
+                .collect();
+            assert_eq!(groups.len(), runs.len());
+            let root = runs.last().unwrap();
+            assert_eq!(
+                (root.references.as_slice(), root.level),
+                (&[capability.root][..], capability.level)
+            );
+            let blocks: BTreeMap<Reference, &Vec<u8>> = runs
+                .iter()
+                .flat_map(|run| run.references.iter().copied().zip(&run.blocks))
+                .collect();
+            let mut seen = 1;
+            let mut nodes = vec![(
+                Pair {
+                    reference: capability.root,
+                    key: capability.key.duplicate(),
+                },
+                capability.level,
+            )];
+            while let Some((node, level)) = nodes.pop() {
+                let mut block = blocks[&node.reference].clone();
+                let is_root = node.reference == capability.root;
+                let pairs = open_node(&mut block, &node.key, level, size, is_root)
+                    .ok()
+                    .unwrap();
+                for group in pairs.chunks(RUN_MAX) {
+                    let group: Vec<Reference> = group.iter().map(|pair| pair.reference).collect();
+                    assert_eq!(groups.get(&group), Some(&(level - 1)));
+                    seen += 1;
+                }
+                if level > 1 {
+                    nodes.extend(pairs.into_iter().map(|pair| (pair, level - 1)));
+                }
+            }
+            assert_eq!(seen, runs.len());
+        }
+    }
+
+    #[test]
+    fn children_leave_before_their_parents() {
+        let (runs, capability) = runs(&content(70 * 1024), Small);
+        assert_eq!(capability.level, 2);
+        let levels: Vec<u8> = runs.iter().map(|run| run.level).collect();
+        assert_eq!(levels, [0, 0, 0, 0, 0, 1, 2]);
+    }
+
+    #[test]
+    fn empty_content_is_one_block() {
+        let (runs, capability) = runs(&[], Large);
+        assert_eq!(
+            (runs.len(), runs[0].blocks.len(), capability.level),
+            (1, 1, 0)
+        );
+    }
+
+    #[test]
+    fn memory_does_not_grow_with_the_content() {
+        let content = content(5 << 20);
+        let mut encoder = Encoder::new(content.as_slice(), Small, ConvergenceSecret::null());
+        let mut most = (0, 0);
+        while encoder.next_run().unwrap().is_some() {
+            let pairs = encoder.levels.iter().map(|level| level.pairs.len()).sum();
+            let open: usize = encoder.levels.iter().map(|level| level.blocks.len()).sum();
+            let ready: usize = encoder.ready.iter().map(|run| run.blocks.len()).sum();
+            most = (most.0.max(pairs), most.1.max(open + ready));
+        }
+        let levels = usize::from(Small.level_for(content.len() as u64)) + 1;
+        assert!(
+            most.0 <= levels * Small.arity() && most.1 <= 2 * levels * RUN_MAX,
+            "{most:?}"
+        );
+    }
+
+    #[test]
+    fn a_failing_reader_is_reported_and_an_interrupted_one_asked_again() {
+        struct Moody(Vec<io::Result<usize>>);
+        impl Read for Moody {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                self.0.pop().unwrap_or(Ok(0))
+            }
+        }
+        let interrupted = || Err(io::ErrorKind::Interrupted.into());
+        let mut encoder = Encoder::new(
+            Moody(vec![interrupted(), Ok(3), interrupted()]),
+            Small,
+            ConvergenceSecret::null(),
+        );
+        assert!(encoder.next_run().unwrap().is_some());
+        assert_eq!(encoder.content_len(), 3);
+        let broken = Moody(vec![Err(io::ErrorKind::PermissionDenied.into()), Ok(3)]);
+        let mut encoder = Encoder::new(broken, Small, ConvergenceSecret::null());
+        assert_eq!(
+            encoder.next_run().err().map(|error| error.kind()),
+            Some(io::ErrorKind::PermissionDenied)
+        );
+        assert!(encoder.capability().is_none());
+    }
+}
