@@ -84,6 +84,8 @@ labels! {
     // At rest
     /// Derivation: passphrase key → key that seals the key file.
     KEYFILE = "key file";
+    /// Hash: all of a key file but its end → the checksum at its end.
+    KEYFILE_CHECKSUM = "checksum of a key file";
     /// Keyed hash: name → blinded database key.
     STORE_BLIND = "store blind";
     /// Derivation: store key → key that seals database values.
