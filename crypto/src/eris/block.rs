@@ -176,7 +176,8 @@ pub(super) fn seal_node(pairs: &[Pair], level: u8, size: BlockSize) -> (Vec<u8>,
 
 /// The pairs of a decrypted node, up to the zeros that end it.
 fn read_pairs(plain: &[u8]) -> Result<Vec<Pair>, ErisError> {
-    let mut pairs = Vec::new();
+    // Room for all at once: growing would leave copies of keys behind.
+    let mut pairs = Vec::with_capacity(plain.len() / PAIR_LEN);
     let mut ended = false;
     for place in plain.chunks_exact(PAIR_LEN) {
         let null = place.iter().all(|&byte| byte == 0);

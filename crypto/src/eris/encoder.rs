@@ -139,6 +139,10 @@ impl<R: Read> Encoder<R> {
                 self.levels.push(Level::default());
             }
             let edge = &mut self.levels[level];
+            if edge.pairs.is_empty() {
+                // Room for all at once: growing would leave copies of keys behind.
+                edge.pairs.reserve_exact(self.size.arity());
+            }
             edge.pairs.push(pair);
             edge.blocks.push(block);
             let full = edge.pairs.len() == self.size.arity();
