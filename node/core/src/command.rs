@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use oboro_crypto::entry::Kind;
 use oboro_crypto::eris::Capability;
 use oboro_crypto::ids::LinkPublic;
 use oboro_crypto::terms::Term;
@@ -19,6 +20,8 @@ pub enum Command {
         title: String,
         /// The file's length as far as it is known beforehand, for progress.
         size: u64,
+        /// What sort of thing it is.
+        kind: Kind,
         /// All terms under which it is to be found.
         terms: Vec<Term>,
         /// Those of them that the title does not give by itself.

@@ -1,5 +1,6 @@
 //! What a node tells its user about a job.
 
+use oboro_crypto::entry::Kind;
 use oboro_crypto::eris::Capability;
 
 use crate::failure::Failure;
@@ -94,6 +95,8 @@ pub struct Hit {
     pub title: String,
     /// Its length in bytes as its publisher says.
     pub size: u64,
+    /// What sort of thing it is, as its publisher says.
+    pub kind: Kind,
     /// How to read it.
     pub capability: Capability,
     /// The day of the youngest entry, in days since the Unix epoch.

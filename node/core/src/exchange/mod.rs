@@ -1,0 +1,395 @@
+//! Exchanges: one request and its answer in a Noise NK session over a stream.
+//!
+//! A client's exchange opens a stream, sends message 1 with the request in it, and hands every message that comes back
+//! to its owner. A served exchange does the opposite. What the messages mean is not known here, nor how a stream gets
+//! to its node.
+
+mod client;
+mod framing;
+mod served;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use oboro_crypto::ids::{NetworkId, OnionPublic};
+use oboro_crypto::keys::OnionKey;
+use oboro_crypto::provider::Provider;
+
+use self::client::Client;
+use self::served::Served;
+use crate::effect::{Body, Ctx, Owner};
+use crate::ids::ExchangeId;
+use crate::limits::{EXCHANGE_PATIENCE, SERVE_PATIENCE, SERVING_MAX};
+use crate::link::{Links, StreamId, Way};
+use crate::stats::Class;
+use crate::time::Time;
+use crate::wire::frame::CloseReason;
+use crate::wire::message::{Reply, Request, encode_chunk};
+
+/// What came of a client's exchange.
+pub(crate) enum Answer {
+    /// A reply.
+    Reply(Reply),
+    /// A chunk that belongs to it.
+    Chunk(u8, Vec<u8>),
+    /// More can be sent.
+    Drained,
+    /// It is over without a last word: unreachable, silent, broken or busy.
+    Failed(Trouble),
+}
+
+/// Why an exchange ended without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The node could not be reached.
+    Unreachable,
+    /// It did not answer in time.
+    Silent,
+    /// It ended the stream too early, or what it sent was no session.
+    Broken,
+}
+
+/// What a served exchange brings.
+pub(crate) enum Ask {
+    /// A request; the first thing always.
+    Request(Request),
+    /// A chunk.
+    Chunk(u8, Vec<u8>),
+    /// More can be sent.
+    Drained,
+    /// The client is gone.
+    Gone,
+}
+
+/// For whom something happened.
+pub(crate) enum ExchangeEvent {
+    Client {
+        exchange: ExchangeId,
+        owner: Owner,
+        answer: Answer,
+    },
+    Served {
+        exchange: ExchangeId,
+        ask: Ask,
+    },
+}
+
+enum Side {
+    Client(Client),
+    Served(Served),
+}
+
+struct Exchange {
+    stream: StreamId,
+    moved: Time,
+    side: Side,
+}
+
+/// All exchanges of a node.
+pub(crate) struct Exchanges {
+    network: NetworkId,
+    provider: Arc<dyn Provider>,
+    onion: OnionKey,
+    onion_previous: Option<OnionKey>,
+    exchanges: BTreeMap<ExchangeId, Exchange>,
+    by_stream: BTreeMap<StreamId, ExchangeId>,
+    serving: usize,
+}
+
+impl Exchanges {
+    pub(crate) fn new(
+        network: NetworkId,
+        provider: Arc<dyn Provider>,
+        onion: OnionKey,
+        onion_previous: Option<OnionKey>,
+    ) -> Self {
+        let (exchanges, by_stream) = (BTreeMap::new(), BTreeMap::new());
+        Self {
+            network,
+            provider,
+            onion,
+            onion_previous,
+            exchanges,
+            by_stream,
+            serving: 0,
+        }
+    }
+
+    /// Begins a client's exchange.
+    pub(crate) fn ask(
+        &mut self,
+        exchange: ExchangeId,
+        owner: Owner,
+        target: Option<(Way, OnionPublic)>,
+        request: &Request,
+        links: &mut Links,
+        ctx: &mut Ctx<'_>,
+    ) -> Option<ExchangeEvent> {
+        let failed = |trouble| {
+            Some(ExchangeEvent::Client {
+                exchange,
+                owner,
+                answer: Answer::Failed(trouble),
+            })
+        };
+        let Some((way, onion)) = target else {
+            return failed(Trouble::Unreachable);
+        };
+        let Ok((client, first)) =
+            Client::open(owner, &onion, &self.network, request, &*self.provider, ctx)
+        else {
+            return failed(Trouble::Broken);
+        };
+        let Some(stream) = links.open(&way, Class::Own, ctx) else {
+            return failed(Trouble::Unreachable);
+        };
+        links.write(stream, first);
+        self.by_stream.insert(stream, exchange);
+        self.exchanges.insert(
+            exchange,
+            Exchange {
+                stream,
+                moved: ctx.now,
+                side: Side::Client(client),
+            },
+        );
+        None
+    }
+
+    /// A stream was opened to us.
+    pub(crate) fn accepted(&mut self, stream: StreamId, links: &mut Links, ctx: &mut Ctx<'_>) {
+        if self.serving >= SERVING_MAX {
+            ctx.stats.refused("busy");
+            links.close(stream, CloseReason::Busy, ctx);
+            return;
+        }
+        self.serving += 1;
+        let exchange = ExchangeId(ctx.exchanges.next());
+        self.by_stream.insert(stream, exchange);
+        self.exchanges.insert(
+            exchange,
+            Exchange {
+                stream,
+                moved: ctx.now,
+                side: Side::Served(Served::new()),
+            },
+        );
+    }
+
+    /// The stream under a served exchange, for limits per link.
+    pub(crate) fn stream(&self, exchange: ExchangeId) -> Option<StreamId> {
+        self.exchanges
+            .get(&exchange)
+            .map(|exchange| exchange.stream)
+    }
+
+    /// Bytes have arrived on a stream.
+    pub(crate) fn readable(
+        &mut self,
+        stream: StreamId,
+        links: &mut Links,
+        ctx: &mut Ctx<'_>,
+    ) -> Vec<ExchangeEvent> {
+        let mut events = Vec::new();
+        while let Some(&id) = self.by_stream.get(&stream) {
+            let Some(exchange) = self.exchanges.get_mut(&id) else {
+                break;
+            };
+            let message = match framing::message(links.peek(stream)) {
+                Some(Ok(message)) => message,
+                Some(Err(_)) => {
+                    self.broken(id, &mut events, links, ctx);
+                    break;
+                }
+                None => break,
+            };
+            let taken = message.len() + framing::LENGTH;
+            exchange.moved = ctx.now;
+            let read = match &mut exchange.side {
+                Side::Client(client) => client.read(id, message, ctx),
+                Side::Served(served) => {
+                    let keys = [Some(&self.onion), self.onion_previous.as_ref()];
+                    served.read(id, message, keys, &self.network, &*self.provider, ctx)
+                }
+            };
+            links.take(stream, taken);
+            match read {
+                Ok(event) => events.push(event),
+                Err(_) => self.broken(id, &mut events, links, ctx),
+            }
+        }
+        events
+    }
+
+    /// Little is left to send.
+    pub(crate) fn drained(&mut self, stream: StreamId) -> Option<ExchangeEvent> {
+        let exchange = *self.by_stream.get(&stream)?;
+        Some(match &self.exchanges.get(&exchange)?.side {
+            Side::Client(client) => ExchangeEvent::Client {
+                exchange,
+                owner: client.owner,
+                answer: Answer::Drained,
+            },
+            Side::Served(_) => ExchangeEvent::Served {
+                exchange,
+                ask: Ask::Drained,
+            },
+        })
+    }
+
+    /// The stream under an exchange is gone.
+    pub(crate) fn closed(&mut self, stream: StreamId, connected: bool) -> Option<ExchangeEvent> {
+        let exchange = *self.by_stream.get(&stream)?;
+        let trouble = if connected {
+            Trouble::Broken
+        } else {
+            Trouble::Unreachable
+        };
+        self.remove(exchange)
+            .map(|gone| over(exchange, &gone.side, trouble))
+    }
+
+    /// Sends a chunk. `false` if the exchange is gone. Asks to be told when more can be sent.
+    pub(crate) fn chunk(
+        &mut self,
+        id: ExchangeId,
+        index: u8,
+        body: &Body,
+        links: &mut Links,
+        now: Time,
+    ) -> bool {
+        self.say(id, &encode_chunk(index, body.bytes()), links, now)
+    }
+
+    /// Wants to hear when more can be sent: at once if that is so now.
+    pub(crate) fn more(&mut self, id: ExchangeId, links: &mut Links) -> Option<ExchangeEvent> {
+        let exchange = self.exchanges.get(&id)?;
+        let stream = exchange.stream;
+        if links.ask_for_more(stream) {
+            None
+        } else {
+            self.drained(stream)
+        }
+    }
+
+    /// Answers in a served exchange: the first answer completes the handshake.
+    pub(crate) fn answer(&mut self, id: ExchangeId, reply: &Reply, links: &mut Links, now: Time) {
+        let Some(exchange) = self.exchanges.get_mut(&id) else {
+            return;
+        };
+        let Side::Served(served) = &mut exchange.side else {
+            return;
+        };
+        match served.first_answer(reply) {
+            Some(Ok(message)) => {
+                exchange.moved = now;
+                links.write(exchange.stream, message);
+            }
+            Some(Err(_)) => {}
+            None => {
+                self.say(id, &reply.encode(), links, now);
+            }
+        }
+    }
+
+    /// Ends an exchange: what was given to it is still sent.
+    pub(crate) fn end(
+        &mut self,
+        id: ExchangeId,
+        reason: CloseReason,
+        links: &mut Links,
+        ctx: &mut Ctx<'_>,
+    ) {
+        if let Some(exchange) = self.remove(id) {
+            links.close(exchange.stream, reason, ctx);
+        }
+    }
+
+    /// When the next exchange runs out of patience.
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        self.exchanges.values().map(Exchange::patience_ends).min()
+    }
+
+    /// Ends exchanges in which nothing happens.
+    pub(crate) fn tick(&mut self, links: &mut Links, ctx: &mut Ctx<'_>) -> Vec<ExchangeEvent> {
+        let late: Vec<ExchangeId> = self
+            .exchanges
+            .iter()
+            .filter(|(_, exchange)| exchange.patience_ends() <= ctx.now)
+            .map(|(&id, _)| id)
+            .collect();
+        let mut events = Vec::new();
+        for id in late {
+            if let Some(exchange) = self.remove(id) {
+                links.close(exchange.stream, CloseReason::Failed, ctx);
+                ctx.stats.dropped("exchange_silent");
+                events.push(over(id, &exchange.side, Trouble::Silent));
+            }
+        }
+        events
+    }
+
+    fn say(&mut self, id: ExchangeId, plain: &[u8], links: &mut Links, now: Time) -> bool {
+        let Some(exchange) = self.exchanges.get_mut(&id) else {
+            return false;
+        };
+        exchange.moved = now;
+        let session = match &mut exchange.side {
+            Side::Client(client) => client.session(),
+            Side::Served(served) => served.session(),
+        };
+        match session.map(|session| framing::seal(session, plain)) {
+            Some(Ok(message)) => {
+                links.write(exchange.stream, message);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn broken(
+        &mut self,
+        id: ExchangeId,
+        events: &mut Vec<ExchangeEvent>,
+        links: &mut Links,
+        ctx: &mut Ctx<'_>,
+    ) {
+        ctx.stats.violated("session");
+        if let Some(exchange) = self.remove(id) {
+            links.close(exchange.stream, CloseReason::Failed, ctx);
+            events.push(over(id, &exchange.side, Trouble::Broken));
+        }
+    }
+
+    fn remove(&mut self, id: ExchangeId) -> Option<Exchange> {
+        let exchange = self.exchanges.remove(&id)?;
+        self.by_stream.remove(&exchange.stream);
+        if matches!(exchange.side, Side::Served(_)) {
+            self.serving = self.serving.saturating_sub(1);
+        }
+        Some(exchange)
+    }
+}
+
+impl Exchange {
+    fn patience_ends(&self) -> Time {
+        match self.side {
+            Side::Client(_) => self.moved + EXCHANGE_PATIENCE,
+            Side::Served(_) => self.moved + SERVE_PATIENCE,
+        }
+    }
+}
+
+const fn over(exchange: ExchangeId, side: &Side, trouble: Trouble) -> ExchangeEvent {
+    match side {
+        Side::Client(client) => ExchangeEvent::Client {
+            exchange,
+            owner: client.owner,
+            answer: Answer::Failed(trouble),
+        },
+        Side::Served(_) => ExchangeEvent::Served {
+            exchange,
+            ask: Ask::Gone,
+        },
+    }
+}

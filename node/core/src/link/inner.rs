@@ -1,0 +1,291 @@
+//! The private half of [`Links`]: how streams find their links, and what a record does.
+
+use super::{
+    Action, Class, CloseReason, Control, Counter, Ctx, DIALS_MAX, DialId, Frame, Frames, LINKS_MAX,
+    LinkEvent, LinkId, LinkPublic, Links, Phase, Place, STREAMS_ACCEPTED_MAX, STREAMS_PER_LINK_MAX,
+    Stream, StreamId, Time, Way, allowed,
+};
+use crate::wire::WireError;
+
+/// What a peer did wrong, as a name for counters.
+type Violation = &'static str;
+
+impl Links {
+    pub(super) fn stream(&mut self, link: LinkId, number: u32) -> Option<&mut Stream> {
+        self.links
+            .get_mut(&link)
+            .and_then(|link| link.streams.get_mut(&number))
+    }
+
+    pub(super) fn touch(&mut self, link: LinkId, number: u32) {
+        if let Some(entry) = self.links.get_mut(&link) {
+            entry.touch(number);
+            self.touched.insert(link);
+        }
+    }
+
+    /// Dials unless that is under way already. `None` if too much is.
+    pub(super) fn dial(&mut self, way: &Way, ctx: &mut Ctx<'_>) -> Option<()> {
+        if self.dialing.contains_key(&way.link) {
+            return Some(());
+        }
+        if self.dials.len() >= DIALS_MAX || way.addresses.is_empty() || way.link == self.own {
+            ctx.stats.dropped("dial");
+            return None;
+        }
+        let dial = DialId(Counter::next(&mut self.dial_names));
+        self.dials.insert(dial, way.link);
+        self.dialing.insert(way.link, dial);
+        ctx.stats.dialed += 1;
+        ctx.act(Action::Dial {
+            dial,
+            remote: way.link,
+            addresses: way.addresses.clone(),
+        });
+        Some(())
+    }
+
+    pub(super) fn attach(
+        &mut self,
+        id: StreamId,
+        link: LinkId,
+        class: Class,
+        written: Vec<Vec<u8>>,
+        now: Time,
+    ) -> Option<()> {
+        let entry = self.links.get_mut(&link)?;
+        let number = entry.number()?;
+        let mut stream = Stream::new(class, false);
+        written.into_iter().for_each(|bytes| stream.write(bytes));
+        entry.streams.insert(number, stream);
+        entry.used = now;
+        self.streams.insert(id, Place::On(link, number));
+        self.numbers.insert((link, number), id);
+        self.touch(link, number);
+        Some(())
+    }
+
+    pub(super) fn attach_waiting(&mut self, remote: LinkPublic, link: LinkId, now: Time) {
+        let waiting: Vec<StreamId> = self
+            .streams
+            .iter()
+            .filter(|(_, place)| matches!(place, Place::Waiting(to, ..) if *to == remote))
+            .map(|(&id, _)| id)
+            .collect();
+        for id in waiting {
+            if let Some(Place::Waiting(_, class, written)) = self.streams.remove(&id) {
+                let _ = self.attach(id, link, class, written, now);
+            }
+        }
+    }
+
+    /// Removes a stream's name. Its link may still have bytes of it to send.
+    pub(super) fn forget(&mut self, id: StreamId, ctx: &mut Ctx<'_>) -> Option<Place> {
+        let place = self.streams.remove(&id)?;
+        ctx.stats.streams_active = ctx.stats.streams_active.saturating_sub(1);
+        if let Place::On(link, number) = &place {
+            self.numbers.remove(&(*link, *number));
+            if self
+                .links
+                .get(link)
+                .is_some_and(|link| link.is_theirs(*number))
+            {
+                self.accepted = self.accepted.saturating_sub(1);
+            }
+        }
+        Some(place)
+    }
+
+    /// Makes room for one more link by closing the one that is least missed. False if all are in use.
+    pub(super) fn make_room(&mut self, ctx: &mut Ctx<'_>) -> bool {
+        if self.links.len() < LINKS_MAX {
+            return true;
+        }
+        let idle = self
+            .links
+            .iter()
+            .filter(|(_, link)| {
+                link.streams.is_empty() && !link.closing && !self.kept.contains(&link.remote)
+            })
+            .min_by_key(|(_, link)| link.used)
+            .map(|(&id, _)| id);
+        if let Some(id) = idle {
+            self.shut(id, ctx);
+        }
+        idle.is_some()
+    }
+
+    pub(super) fn ping(&mut self, link: LinkId, ctx: &mut Ctx<'_>) {
+        let nonce = rand_core::RngCore::next_u64(ctx.rng);
+        if let Some(entry) = self.links.get_mut(&link) {
+            entry.pinged = Some((nonce, ctx.now));
+            entry.used = ctx.now;
+        }
+        self.send(link, &Control::Ping(nonce), ctx);
+    }
+
+    /// Everything in one record.
+    pub(super) fn record(
+        &mut self,
+        link: LinkId,
+        record: &[u8],
+        events: &mut Vec<LinkEvent>,
+        ctx: &mut Ctx<'_>,
+    ) -> Result<(), Violation> {
+        let mut frames = Frames::new(record);
+        while let Some(frame) = frames.next().map_err(malformed)? {
+            let entry = self.links.get_mut(&link).ok_or("gone")?;
+            if !allowed::frame(entry.phase, &frame) {
+                return Err("illegal_now");
+            }
+            let class = match &frame {
+                Frame::Control(_) => Class::Control,
+                Frame::Open(_) => Class::Storage,
+                Frame::Data(number, _) | Frame::Credit(number, _) | Frame::Close(number, _) => {
+                    entry
+                        .streams
+                        .get(number)
+                        .map_or(Class::Control, |stream| stream.class)
+                }
+            };
+            let traffic = ctx.stats.class(class);
+            traffic.bytes_in += frame.len() as u64;
+            traffic.frames_in += 1;
+            match frame {
+                Frame::Control(body) => self.control(link, body, events, ctx)?,
+                Frame::Open(number) => self.opened(link, number, events, ctx)?,
+                Frame::Data(number, data) => self.data(link, number, data, events)?,
+                Frame::Credit(number, bytes) => {
+                    // Credit may cross a close; then there is nothing to grant it to.
+                    if let Some(stream) = entry.streams.get_mut(&number)
+                        && !stream.granted(bytes)
+                    {
+                        return Err("credit");
+                    }
+                    self.touch(link, number);
+                }
+                Frame::Close(number, reason) => self.ended(link, number, reason, events, ctx),
+            }
+        }
+        Ok(())
+    }
+
+    fn control(
+        &mut self,
+        link: LinkId,
+        body: &[u8],
+        events: &mut Vec<LinkEvent>,
+        ctx: &mut Ctx<'_>,
+    ) -> Result<(), Violation> {
+        let message = Control::decode(body).map_err(malformed)?;
+        let entry = self.links.get_mut(&link).ok_or("gone")?;
+        entry.phase = Phase::Greeted;
+        match message {
+            Control::Ping(nonce) => self.send(link, &Control::Pong(nonce), ctx),
+            Control::Pong(nonce) => {
+                if let Some((asked, at)) = entry.pinged
+                    && asked == nonce
+                {
+                    entry.pinged = None;
+                    entry.rtt_micros = u64::try_from(ctx.now.since(at).as_micros()).ok();
+                }
+            }
+            message => events.push(LinkEvent::Control { link, message }),
+        }
+        Ok(())
+    }
+
+    fn opened(
+        &mut self,
+        link: LinkId,
+        number: u32,
+        events: &mut Vec<LinkEvent>,
+        ctx: &mut Ctx<'_>,
+    ) -> Result<(), Violation> {
+        let entry = self.links.get_mut(&link).ok_or("gone")?;
+        if !entry.is_theirs(number) || entry.streams.contains_key(&number) {
+            return Err("stream_number");
+        }
+        let theirs = entry
+            .streams
+            .keys()
+            .filter(|&&number| entry.is_theirs(number))
+            .count();
+        let mut stream = Stream::new(Class::Storage, true);
+        if theirs >= STREAMS_PER_LINK_MAX || self.accepted >= STREAMS_ACCEPTED_MAX {
+            ctx.stats.refused("streams");
+            if theirs >= 2 * STREAMS_PER_LINK_MAX {
+                // Not even the notices are being read.
+                return Err("streams");
+            }
+            stream.closing = Some(CloseReason::Busy);
+            entry.streams.insert(number, stream);
+            self.touch(link, number);
+            return Ok(());
+        }
+        entry.streams.insert(number, stream);
+        entry.used = ctx.now;
+        self.accepted += 1;
+        ctx.stats.streams_accepted += 1;
+        ctx.stats.streams_active += 1;
+        let id = StreamId(self.names.next());
+        self.streams.insert(id, Place::On(link, number));
+        self.numbers.insert((link, number), id);
+        events.push(LinkEvent::Accepted { stream: id, link });
+        Ok(())
+    }
+
+    fn data(
+        &mut self,
+        link: LinkId,
+        number: u32,
+        data: &[u8],
+        events: &mut Vec<LinkEvent>,
+    ) -> Result<(), Violation> {
+        let named = self.numbers.get(&(link, number)).copied();
+        // Data may cross our close of the stream: it was granted, so it is no fault, but nobody reads it.
+        let (Some(stream), Some(id)) = (self.stream(link, number), named) else {
+            return Ok(());
+        };
+        if !stream.received(data) {
+            return Err("credit");
+        }
+        if !matches!(events.last(), Some(LinkEvent::Readable(last)) if *last == id) {
+            events.push(LinkEvent::Readable(id));
+        }
+        Ok(())
+    }
+
+    fn ended(
+        &mut self,
+        link: LinkId,
+        number: u32,
+        reason: CloseReason,
+        events: &mut Vec<LinkEvent>,
+        ctx: &mut Ctx<'_>,
+    ) {
+        // What has arrived may not have been read yet, so the reader hears of it before the stream's buffer goes.
+        if let Some(&id) = self.numbers.get(&(link, number)) {
+            events.push(LinkEvent::Readable(id));
+            events.push(LinkEvent::Closed {
+                stream: id,
+                clean: reason == CloseReason::Done,
+            });
+            if reason != CloseReason::Done {
+                ctx.stats.streams_failed += 1;
+            }
+        } else if let Some(entry) = self.links.get_mut(&link) {
+            entry.streams.remove(&number);
+        }
+    }
+}
+
+const fn malformed(error: WireError) -> Violation {
+    match error {
+        WireError::Truncated => "truncated",
+        WireError::Trailing => "trailing",
+        WireError::TooLong => "too_long",
+        WireError::Unknown => "unknown",
+        WireError::Invalid => "invalid",
+    }
+}

@@ -1,0 +1,205 @@
+//! One link: its control queue, its streams, and how both are packed into records. Knows no peer and no purpose.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+
+use oboro_crypto::ids::LinkPublic;
+use oboro_crypto::record::RECORD_PLAIN;
+
+use super::stream::Stream;
+use crate::limits::{CONTROL_QUEUE_MAX, RECORDS_PER_SEND_MAX};
+use crate::stats::{Class, Stats};
+use crate::time::Time;
+use crate::wire::allowed::Phase;
+use crate::wire::frame::{CloseReason, DATA_HEADER, Frame};
+
+/// A data frame smaller than this is not begun at the end of a record while more waits.
+const SMALLEST_PIECE: usize = 64;
+/// Frames that say something about a stream other than data: open 5, credit 9, close 6.
+const STREAM_NOTICES: usize = 20;
+
+/// One link's state.
+pub(super) struct Link {
+    pub(super) remote: LinkPublic,
+    pub(super) address: SocketAddr,
+    pub(super) dialed: bool,
+    pub(super) phase: Phase,
+    pub(super) since: Time,
+    pub(super) heard: Time,
+    pub(super) used: Time,
+    pub(super) pinged: Option<(u64, Time)>,
+    pub(super) rtt_micros: Option<u64>,
+    pub(super) closing: bool,
+    pub(super) records_in: u64,
+    pub(super) records_out: u64,
+    pub(super) streams: BTreeMap<u32, Stream>,
+    /// Records the shell can take.
+    credit: u32,
+    control: VecDeque<Vec<u8>>,
+    round: VecDeque<u32>,
+    next_number: u32,
+}
+
+impl Link {
+    pub(super) fn new(remote: LinkPublic, address: SocketAddr, dialed: bool, now: Time) -> Self {
+        Self {
+            remote,
+            address,
+            dialed,
+            phase: Phase::New,
+            since: now,
+            heard: now,
+            used: now,
+            pinged: None,
+            rtt_micros: None,
+            closing: false,
+            records_in: 0,
+            records_out: 0,
+            streams: BTreeMap::new(),
+            credit: 0,
+            control: VecDeque::new(),
+            round: VecDeque::new(),
+            // Both sides name streams; odd numbers belong to the dialler.
+            next_number: if dialed { 1 } else { 2 },
+        }
+    }
+
+    /// A number for a stream that this side opens; `None` when the numbers are used up.
+    pub(super) fn number(&mut self) -> Option<u32> {
+        let number = self.next_number;
+        self.next_number = self.next_number.checked_add(2)?;
+        Some(number)
+    }
+
+    /// Whether the other side may name a stream so.
+    pub(super) const fn is_theirs(&self, number: u32) -> bool {
+        (number % 2 == 1) != self.dialed
+    }
+
+    /// Queues a control message; the oldest waiting one goes when there are too many.
+    pub(super) fn control(&mut self, message: Vec<u8>, stats: &mut Stats) {
+        if self.control.len() >= CONTROL_QUEUE_MAX {
+            self.control.pop_front();
+            stats.dropped("control_queue");
+        }
+        self.control.push_back(message);
+    }
+
+    pub(super) fn grant(&mut self, records: u32) {
+        self.credit = self.credit.saturating_add(records);
+    }
+
+    /// Puts a stream into the round if it has something to send.
+    pub(super) fn touch(&mut self, number: u32) {
+        if let Some(stream) = self.streams.get_mut(&number)
+            && !stream.queued
+            && stream.has_turn()
+        {
+            stream.queued = true;
+            self.round.push_back(number);
+        }
+    }
+
+    /// Packs what may be sent now; empty if nothing. Streams that ended are returned.
+    pub(super) fn pack(&mut self, stats: &mut Stats) -> (Vec<u8>, Vec<u32>) {
+        let mut out = Vec::new();
+        let mut ended = Vec::new();
+        let mut records = 0;
+        while self.credit > 0 && records < RECORDS_PER_SEND_MAX && self.has_something() {
+            let end = out.len() + RECORD_PLAIN;
+            self.pack_record(&mut out, end, stats, &mut ended);
+            stats.padding_out += (end - out.len()) as u64;
+            out.resize(end, 0);
+            records += 1;
+            self.credit -= 1;
+        }
+        self.records_out += u64::from(records);
+        stats.records_out += u64::from(records);
+        (out, ended)
+    }
+
+    /// Whether a further `pack` would send something.
+    pub(super) fn wants_turn(&self) -> bool {
+        self.credit > 0 && self.has_something()
+    }
+
+    fn has_something(&self) -> bool {
+        !self.control.is_empty() || !self.round.is_empty()
+    }
+
+    fn pack_record(
+        &mut self,
+        out: &mut Vec<u8>,
+        end: usize,
+        stats: &mut Stats,
+        ended: &mut Vec<u32>,
+    ) {
+        while let Some(message) = self.control.front() {
+            if out.len() + 3 + message.len() > end {
+                return;
+            }
+            let frame = Frame::Control(message);
+            count_out(stats, Class::Control, frame.len());
+            frame.write(out);
+            self.control.pop_front();
+        }
+        while end - out.len() >= STREAM_NOTICES + DATA_HEADER + SMALLEST_PIECE {
+            let Some(number) = self.round.pop_front() else {
+                return;
+            };
+            let Some(stream) = self.streams.get_mut(&number) else {
+                continue;
+            };
+            stream.queued = false;
+            pack_stream(number, stream, out, end, stats);
+            if stream.unsent() == 0
+                && let Some(reason) = stream.closing
+            {
+                write_counted(&Frame::Close(number, reason), stream.class, out, stats);
+                self.streams.remove(&number);
+                ended.push(number);
+            } else {
+                self.touch(number);
+            }
+        }
+    }
+}
+
+/// One stream's share of a record: what must be said first, then data up to the end.
+fn pack_stream(number: u32, stream: &mut Stream, out: &mut Vec<u8>, end: usize, stats: &mut Stats) {
+    let class = stream.class;
+    if !stream.announced {
+        stream.announced = true;
+        write_counted(&Frame::Open(number), class, out, stats);
+    }
+    if let Some(due) = stream.credit_due() {
+        write_counted(&Frame::Credit(number, due), class, out, stats);
+    }
+    // Room for a close is kept, so that a stream's last record can carry it.
+    let close = if stream.closing.is_some() {
+        Frame::Close(number, CloseReason::Done).len()
+    } else {
+        0
+    };
+    loop {
+        let room = end.saturating_sub(out.len() + DATA_HEADER + close);
+        let piece = stream.next_piece(room);
+        if piece.is_empty() || (room < SMALLEST_PIECE && piece.len() == room) {
+            return;
+        }
+        let length = piece.len();
+        write_counted(&Frame::Data(number, piece), class, out, stats);
+        stream.sent(length);
+    }
+}
+
+fn write_counted(frame: &Frame<'_>, class: Class, out: &mut Vec<u8>, stats: &mut Stats) {
+    count_out(stats, class, frame.len());
+    frame.write(out);
+}
+
+fn count_out(stats: &mut Stats, class: Class, bytes: usize) {
+    let traffic = stats.class(class);
+    traffic.bytes_out += bytes as u64;
+    traffic.frames_out += 1;
+}

@@ -1,0 +1,225 @@
+//! One end of a stream on a link: bytes in order both ways, bounded by credit. Knows no message and no purpose.
+
+use std::collections::VecDeque;
+
+use crate::limits::STREAM_WINDOW;
+use crate::stats::Class;
+use crate::wire::frame::CloseReason;
+
+/// A stream's two queues and their credit.
+pub(super) struct Stream {
+    pub(super) class: Class,
+    /// Whether the other side knows of it yet.
+    pub(super) announced: bool,
+    /// Whether it waits in its link's round for a turn to send.
+    pub(super) queued: bool,
+    /// What to say when everything is sent.
+    pub(super) closing: Option<CloseReason>,
+    /// Whether its feeder wants to hear when little is left to send.
+    hungry: bool,
+    outgoing: VecDeque<Vec<u8>>,
+    /// Bytes of the first outgoing piece already sent.
+    sent_of_first: usize,
+    unsent: usize,
+    may_send: u32,
+    incoming: Vec<u8>,
+    /// Bytes of `incoming` already taken.
+    taken: usize,
+    may_receive: u32,
+    owed_credit: u32,
+}
+
+impl Stream {
+    pub(super) const fn new(class: Class, announced: bool) -> Self {
+        Self {
+            class,
+            announced,
+            queued: false,
+            closing: None,
+            hungry: false,
+            outgoing: VecDeque::new(),
+            sent_of_first: 0,
+            unsent: 0,
+            may_send: STREAM_WINDOW,
+            incoming: Vec::new(),
+            taken: 0,
+            may_receive: STREAM_WINDOW,
+            owed_credit: 0,
+        }
+    }
+
+    pub(super) fn write(&mut self, bytes: Vec<u8>) {
+        if !bytes.is_empty() {
+            self.unsent += bytes.len();
+            self.outgoing.push_back(bytes);
+        }
+    }
+
+    pub(super) const fn unsent(&self) -> usize {
+        self.unsent
+    }
+
+    /// Asks to be reported once by [`Stream::is_drained`] when less than `low` bytes are unsent.
+    pub(super) const fn ask_for_more(&mut self) {
+        self.hungry = true;
+    }
+
+    /// Whether the feeder asked to hear and little is left. Says so once.
+    pub(super) const fn is_drained(&mut self, low: usize) -> bool {
+        let drained = self.hungry && self.unsent < low;
+        if drained {
+            self.hungry = false;
+        }
+        drained
+    }
+
+    /// Whether a frame could be sent now.
+    pub(super) const fn has_turn(&self) -> bool {
+        !self.announced
+            || self.owed_credit > 0
+            || (self.unsent > 0 && self.may_send > 0)
+            || (self.unsent == 0 && self.closing.is_some())
+    }
+
+    /// Takes up to `room` bytes that may be sent now.
+    pub(super) fn next_piece(&mut self, room: usize) -> &[u8] {
+        let Some(first) = self.outgoing.front() else {
+            return &[];
+        };
+        let left = first.len() - self.sent_of_first;
+        let take = left.min(room).min(self.may_send as usize);
+        let start = self.sent_of_first;
+        // The piece is accounted for by `sent`, which the caller calls with the length of what it took.
+        &first[start..start + take]
+    }
+
+    /// Accounts for a piece of this length that was sent.
+    pub(super) fn sent(&mut self, length: usize) {
+        self.unsent -= length;
+        self.may_send = self
+            .may_send
+            .saturating_sub(u32::try_from(length).unwrap_or(u32::MAX));
+        self.sent_of_first += length;
+        if self
+            .outgoing
+            .front()
+            .is_some_and(|first| self.sent_of_first >= first.len())
+        {
+            self.outgoing.pop_front();
+            self.sent_of_first = 0;
+        }
+    }
+
+    /// The other side grants more. False if that exceeds any sense.
+    pub(super) const fn granted(&mut self, bytes: u32) -> bool {
+        match self.may_send.checked_add(bytes) {
+            Some(sum) if sum <= STREAM_WINDOW => {
+                self.may_send = sum;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Bytes arrive. False if they exceed what was granted.
+    pub(super) fn received(&mut self, bytes: &[u8]) -> bool {
+        let Some(left) = u32::try_from(bytes.len())
+            .ok()
+            .and_then(|length| self.may_receive.checked_sub(length))
+        else {
+            return false;
+        };
+        self.may_receive = left;
+        self.incoming.extend_from_slice(bytes);
+        true
+    }
+
+    /// What has arrived and was not taken.
+    pub(super) fn peek(&self) -> &[u8] {
+        &self.incoming[self.taken..]
+    }
+
+    /// Takes bytes from the front; credit for them is owed in steps of a quarter window.
+    pub(super) fn take(&mut self, length: usize) {
+        self.taken += length;
+        if self.taken >= self.incoming.len() {
+            self.incoming.clear();
+            self.taken = 0;
+        } else if self.taken > STREAM_WINDOW as usize / 2 {
+            self.incoming.drain(..self.taken);
+            self.taken = 0;
+        }
+        let held = u32::try_from(self.incoming.len() - self.taken).unwrap_or(u32::MAX);
+        let due = STREAM_WINDOW
+            .saturating_sub(held)
+            .saturating_sub(self.may_receive);
+        if due >= STREAM_WINDOW / 4 {
+            self.owed_credit = due;
+        }
+    }
+
+    /// Credit to announce now, once.
+    pub(super) const fn credit_due(&mut self) -> Option<u32> {
+        if self.owed_credit == 0 {
+            return None;
+        }
+        let due = self.owed_credit;
+        self.owed_credit = 0;
+        self.may_receive += due;
+        Some(due)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn more_than_was_granted_is_refused() {
+        let mut stream = Stream::new(Class::Own, true);
+        assert!(stream.received(&vec![0; STREAM_WINDOW as usize]));
+        assert!(!stream.received(&[0]));
+        assert!(
+            !stream.granted(1),
+            "credit beyond a whole window makes no sense"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_arrive_in_order_whatever_the_pieces(
+            pieces in proptest::collection::vec(1usize..40_000, 1..60), room in 1usize..5_000, take in 1usize..70_000
+        ) {
+            let (mut from, mut to) = (Stream::new(Class::Own, true), Stream::new(Class::Own, true));
+            let total: usize = pieces.iter().sum();
+            let all: Vec<u8> = (0..total).map(|i| (i % 251) as u8).collect();
+            let mut rest = all.as_slice();
+            for piece in pieces {
+                let (head, tail) = rest.split_at(piece);
+                from.write(head.to_vec());
+                rest = tail;
+            }
+            let mut got = Vec::new();
+            let mut idle = 0;
+            while got.len() < total {
+                let piece = from.next_piece(room).to_vec();
+                from.sent(piece.len());
+                prop_assert!(to.received(&piece), "credit keeps the sender within the window");
+                idle = if piece.is_empty() { idle + 1 } else { 0 };
+                prop_assert!(idle < 3, "the sender is never stuck while the receiver takes");
+                if idle > 0 || to.peek().len() > take {
+                    got.extend_from_slice(to.peek());
+                    let length = to.peek().len();
+                    to.take(length);
+                    if let Some(due) = to.credit_due() {
+                        prop_assert!(from.granted(due));
+                    }
+                }
+            }
+            prop_assert_eq!(got, all);
+            prop_assert_eq!(from.unsent(), 0);
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! The view: every listed node this node knows of. Who may be in it, and who is near to what.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use oboro_crypto::hash::hash;
+use oboro_crypto::ids::{IdentityPublic, LinkPublic, Location, NodeId, OnionPublic, distance};
+use oboro_crypto::labels;
+
+use crate::limits::{PER_NETWORK_MIN, PER_SUBNET_MAX, RETRY_FIRST, RETRY_LONGEST, VIEW_MAX};
+use crate::link::Way;
+use crate::placement::Directory;
+use crate::time::Time;
+use crate::wire::control::BUCKETS;
+use crate::wire::descriptor::Descriptor;
+
+/// Whether a node's id has been checked against its identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verified {
+    No,
+    UnderWay,
+    Yes,
+}
+
+pub(crate) struct Known {
+    pub(crate) descriptor: Descriptor,
+    pub(crate) encoded: Vec<u8>,
+    pub(crate) verified: Verified,
+    fails: u32,
+    suspect_until: Time,
+}
+
+/// Why a descriptor was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotTaken {
+    /// What is known is as new or newer.
+    Older,
+    /// Too many of one address range.
+    Range,
+    /// The view is full.
+    Full,
+    /// Another node has this id or link key.
+    Conflict,
+    /// Addresses that no public network has, or none.
+    Address,
+}
+
+/// All listed nodes known, this one among them if it is listed.
+pub(crate) struct View {
+    local: bool,
+    nodes: BTreeMap<NodeId, Known>,
+    by_link: BTreeMap<LinkPublic, NodeId>,
+    sums: Box<[u64; BUCKETS]>,
+    subnets: BTreeMap<Range, u32>,
+    networks: BTreeMap<Range, u32>,
+    storers: usize,
+    now: Time,
+}
+
+/// An address range: the leading bytes of an address with its family in front.
+type Range = [u8; 7];
+
+impl View {
+    pub(crate) fn new(local: bool) -> Self {
+        Self {
+            local,
+            nodes: BTreeMap::new(),
+            by_link: BTreeMap::new(),
+            sums: Box::new([0; BUCKETS]),
+            subnets: BTreeMap::new(),
+            networks: BTreeMap::new(),
+            storers: 0,
+            now: Time::default(),
+        }
+    }
+
+    /// Takes a descriptor whose signature and validity have been checked.
+    pub(crate) fn insert(
+        &mut self,
+        descriptor: Descriptor,
+        encoded: Vec<u8>,
+    ) -> Result<(), NotTaken> {
+        let id = descriptor.id;
+        let before = self.nodes.get(&id);
+        if let Some(known) = before {
+            if known.descriptor.identity != descriptor.identity {
+                return Err(NotTaken::Conflict);
+            }
+            if known.descriptor.issued >= descriptor.issued {
+                return Err(NotTaken::Older);
+            }
+        } else if self.nodes.len() >= VIEW_MAX {
+            return Err(NotTaken::Full);
+        }
+        if self
+            .by_link
+            .get(&descriptor.link)
+            .is_some_and(|other| *other != id)
+        {
+            return Err(NotTaken::Conflict);
+        }
+        if !self.local
+            && !descriptor
+                .addresses
+                .iter()
+                .all(|address| is_public(address.ip()))
+        {
+            return Err(NotTaken::Address);
+        }
+        let (verified, fails, suspect_until) = before
+            .map_or((Verified::No, 0, Time::default()), |known| {
+                (known.verified, known.fails, known.suspect_until)
+            });
+        let old = self.remove(&id);
+        if !self.local && !self.has_room_for(&descriptor.addresses) {
+            if let Some(old) = old {
+                self.add(old);
+            }
+            return Err(NotTaken::Range);
+        }
+        self.add(Known {
+            descriptor,
+            encoded,
+            verified,
+            fails,
+            suspect_until,
+        });
+        Ok(())
+    }
+
+    pub(crate) fn remove(&mut self, id: &NodeId) -> Option<Known> {
+        let known = self.nodes.remove(id)?;
+        self.by_link.remove(&known.descriptor.link);
+        let bucket = usize::from(id.0[0]);
+        self.sums[bucket] = self.sums[bucket].wrapping_sub(term(&known.descriptor));
+        for address in &known.descriptor.addresses {
+            decrease(&mut self.subnets, subnet(address.ip()));
+            decrease(&mut self.networks, network(address.ip()));
+        }
+        self.storers -= usize::from(known.descriptor.roles.storage);
+        Some(known)
+    }
+
+    fn add(&mut self, known: Known) {
+        let descriptor = &known.descriptor;
+        let bucket = usize::from(descriptor.id.0[0]);
+        self.sums[bucket] = self.sums[bucket].wrapping_add(term(descriptor));
+        for address in &descriptor.addresses {
+            *self.subnets.entry(subnet(address.ip())).or_default() += 1;
+            *self.networks.entry(network(address.ip())).or_default() += 1;
+        }
+        self.storers += usize::from(descriptor.roles.storage);
+        self.by_link.insert(descriptor.link, descriptor.id);
+        self.nodes.insert(descriptor.id, known);
+    }
+
+    fn has_room_for(&self, addresses: &[SocketAddr]) -> bool {
+        let share = u32::try_from(self.nodes.len() / 64)
+            .unwrap_or(u32::MAX)
+            .max(PER_NETWORK_MIN);
+        addresses.iter().all(|address| {
+            self.subnets
+                .get(&subnet(address.ip()))
+                .copied()
+                .unwrap_or(0)
+                < PER_SUBNET_MAX
+                && self
+                    .networks
+                    .get(&network(address.ip()))
+                    .copied()
+                    .unwrap_or(0)
+                    < share
+        })
+    }
+
+    /// Drops what is no longer valid and says what went.
+    pub(crate) fn expire(&mut self, now: Time) -> Vec<NodeId> {
+        self.now = now;
+        let gone: Vec<NodeId> = self
+            .nodes
+            .values()
+            .filter(|known| known.descriptor.expires() <= now)
+            .map(|known| known.descriptor.id)
+            .collect();
+        for id in &gone {
+            self.remove(id);
+        }
+        gone
+    }
+
+    pub(crate) fn get(&self, id: &NodeId) -> Option<&Known> {
+        self.nodes.get(id)
+    }
+
+    pub(crate) fn node_of(&self, link: &LinkPublic) -> Option<NodeId> {
+        self.by_link.get(link).copied()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Known> {
+        self.nodes.values()
+    }
+
+    /// How to reach a node and under which key to speak with it.
+    pub(crate) fn way(&self, id: &NodeId) -> Option<(Way, OnionPublic)> {
+        let descriptor = &self.nodes.get(id)?.descriptor;
+        Some((
+            Way {
+                link: descriptor.link,
+                addresses: descriptor.addresses.clone(),
+            },
+            descriptor.onion,
+        ))
+    }
+
+    pub(crate) fn identity(&self, id: &NodeId) -> Option<IdentityPublic> {
+        self.nodes.get(id).map(|known| known.descriptor.identity)
+    }
+
+    pub(crate) fn set_verified(&mut self, id: &NodeId, verified: Verified) {
+        if let Some(known) = self.nodes.get_mut(id) {
+            known.verified = verified;
+        }
+    }
+
+    /// A node did not answer: it is suspect for a while, longer each time.
+    pub(crate) fn failed(&mut self, id: &NodeId, now: Time) {
+        self.now = now;
+        if let Some(known) = self.nodes.get_mut(id) {
+            let wait =
+                (RETRY_FIRST * 4 * 2u32.saturating_pow(known.fails.min(8))).min(RETRY_LONGEST);
+            known.fails = known.fails.saturating_add(1);
+            known.suspect_until = now + wait;
+        }
+    }
+
+    /// A node answered.
+    pub(crate) fn succeeded(&mut self, id: &NodeId) {
+        if let Some(known) = self.nodes.get_mut(id) {
+            known.fails = 0;
+            known.suspect_until = Time::default();
+        }
+    }
+
+    pub(crate) fn set_now(&mut self, now: Time) {
+        self.now = now;
+    }
+
+    // Comparing views
+
+    pub(crate) fn sums(&self) -> Box<[u64; BUCKETS]> {
+        self.sums.clone()
+    }
+
+    /// All nodes in a bucket.
+    pub(crate) fn bucket(&self, bucket: u8) -> impl Iterator<Item = &Known> {
+        let (mut low, mut high) = ([0; 32], [0xff; 32]);
+        low[0] = bucket;
+        high[0] = bucket;
+        self.nodes
+            .range(NodeId(low)..=NodeId(high))
+            .map(|(_, known)| known)
+    }
+}
+
+impl Directory for View {
+    fn nearest(
+        &self,
+        location: &Location,
+        count: usize,
+        allow: &dyn Fn(&NodeId) -> bool,
+    ) -> Vec<NodeId> {
+        // Ids that share a longer prefix with the location are nearer than all others: widen until enough are found.
+        let mut bits = self.nodes.len().checked_ilog2().unwrap_or(0).min(255);
+        loop {
+            let (low, high) = prefix_range(&location.0, bits);
+            let mut found: Vec<NodeId> = self
+                .nodes
+                .range(NodeId(low)..=NodeId(high))
+                .filter(|(id, known)| known.descriptor.roles.storage && allow(id))
+                .map(|(id, _)| *id)
+                .collect();
+            if found.len() >= count || bits == 0 {
+                found.sort_by_cached_key(|id| distance(id.as_bytes(), location.as_bytes()));
+                found.truncate(count);
+                return found;
+            }
+            bits -= 1;
+        }
+    }
+
+    fn is_suspect(&self, node: &NodeId) -> bool {
+        self.nodes
+            .get(node)
+            .is_none_or(|known| known.suspect_until > self.now)
+    }
+
+    fn storers(&self) -> usize {
+        self.storers
+    }
+}
+
+/// The short id of a node: what views are compared by.
+pub(crate) fn short(id: &NodeId) -> u64 {
+    let [_, a, b, c, d, e, f, g, h, ..] = id.0;
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
+fn term(descriptor: &Descriptor) -> u64 {
+    let full = hash(
+        labels::VIEW_DIGEST,
+        &[descriptor.id.as_bytes(), &descriptor.issued.to_be_bytes()],
+    );
+    let [a, b, c, d, e, f, g, h, ..] = full;
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
+fn prefix_range(at: &[u8; 32], bits: u32) -> ([u8; 32], [u8; 32]) {
+    let (mut low, mut high) = (*at, *at);
+    for (index, (low, high)) in low.iter_mut().zip(high.iter_mut()).enumerate() {
+        let covered = bits
+            .saturating_sub(u32::try_from(index).unwrap_or(u32::MAX).saturating_mul(8))
+            .min(8);
+        let mask = if covered == 0 {
+            0
+        } else {
+            0xffu8 << (8 - covered)
+        };
+        *low &= mask;
+        *high |= !mask;
+    }
+    (low, high)
+}
+
+fn decrease(counts: &mut BTreeMap<Range, u32>, range: Range) {
+    if let Some(count) = counts.get_mut(&range) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(&range);
+        }
+    }
+}
+
+fn subnet(ip: IpAddr) -> Range {
+    match ip {
+        IpAddr::V4(ip) => leading(4, &ip.octets()[..3]),
+        IpAddr::V6(ip) => leading(6, &ip.octets()[..6]),
+    }
+}
+
+fn network(ip: IpAddr) -> Range {
+    match ip {
+        IpAddr::V4(ip) => leading(4, &ip.octets()[..2]),
+        IpAddr::V6(ip) => leading(6, &ip.octets()[..4]),
+    }
+}
+
+fn leading(family: u8, bytes: &[u8]) -> Range {
+    let mut range = [0; 7];
+    range[0] = family;
+    range[1..=bytes.len()].copy_from_slice(bytes);
+    range
+}
+
+/// Whether an address can belong to a node of a public network.
+pub(crate) fn is_public(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [a, b, ..] = ip.octets();
+            !(ip.is_private()
+                || ip.is_loopback()
+                || ip.is_link_local()
+                || ip.is_broadcast()
+                || ip.is_documentation()
+                || ip.is_multicast()
+                || a == 0
+                || a >= 240
+                || (a == 100 && (64..128).contains(&b)))
+        }
+        IpAddr::V6(ip) => {
+            let first = ip.segments()[0];
+            ip.to_ipv4_mapped().is_none()
+                && (first & 0xe000) == 0x2000
+                && !(first == 0x2001 && ip.segments()[1] == 0xdb8)
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "view_tests.rs"]
+mod tests;

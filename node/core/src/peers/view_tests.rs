@@ -1,0 +1,139 @@
+use oboro_crypto::ids::{IdentityPublic, LinkPublic, OnionPublic};
+use proptest::prelude::*;
+
+use super::*;
+use crate::wire::descriptor::Roles;
+
+fn node(id: [u8; 32], address: &str, issued: u32) -> Descriptor {
+    Descriptor {
+        identity: IdentityPublic(id),
+        link: LinkPublic(id),
+        onion: OnionPublic(id),
+        id: NodeId(id),
+        issued,
+        valid_hours: 1,
+        roles: Roles {
+            relay: true,
+            storage: true,
+        },
+        capacity: 0,
+        addresses: vec![address.parse().unwrap()],
+    }
+}
+
+fn id(first: u8, last: u8) -> [u8; 32] {
+    let mut id = [0; 32];
+    (id[0], id[31]) = (first, last);
+    id
+}
+
+#[test]
+fn a_newer_descriptor_replaces_and_an_older_one_does_not() {
+    let mut view = View::new(true);
+    assert_eq!(
+        view.insert(node(id(1, 1), "127.0.0.1:1", 10), vec![]),
+        Ok(())
+    );
+    assert_eq!(
+        view.insert(node(id(1, 1), "127.0.0.1:2", 10), vec![]),
+        Err(NotTaken::Older)
+    );
+    let sums = view.sums();
+    assert_eq!(
+        view.insert(node(id(1, 1), "127.0.0.1:2", 11), vec![]),
+        Ok(())
+    );
+    assert_ne!(view.sums(), sums);
+    assert_eq!(view.len(), 1);
+}
+
+#[test]
+fn nobody_takes_over_an_id_or_a_link_key() {
+    let mut view = View::new(true);
+    view.insert(node(id(1, 1), "127.0.0.1:1", 10), vec![])
+        .unwrap();
+    let mut thief = node(id(1, 1), "127.0.0.1:2", 11);
+    thief.identity = IdentityPublic([9; 32]);
+    assert_eq!(view.insert(thief, vec![]), Err(NotTaken::Conflict));
+    let mut twin = node(id(2, 2), "127.0.0.1:2", 11);
+    twin.link = LinkPublic(id(1, 1));
+    assert_eq!(view.insert(twin, vec![]), Err(NotTaken::Conflict));
+}
+
+#[test]
+fn a_public_network_takes_two_of_a_subnet_and_no_private_address() {
+    let mut view = View::new(false);
+    assert_eq!(
+        view.insert(node(id(1, 1), "10.0.0.1:1", 1), vec![]),
+        Err(NotTaken::Address)
+    );
+    assert_eq!(
+        view.insert(node(id(1, 1), "127.0.0.1:1", 1), vec![]),
+        Err(NotTaken::Address)
+    );
+    assert_eq!(view.insert(node(id(1, 1), "8.8.8.1:1", 1), vec![]), Ok(()));
+    assert_eq!(view.insert(node(id(2, 1), "8.8.8.2:1", 1), vec![]), Ok(()));
+    assert_eq!(
+        view.insert(node(id(3, 1), "8.8.8.3:1", 1), vec![]),
+        Err(NotTaken::Range)
+    );
+    assert_eq!(
+        view.insert(node(id(2, 1), "8.8.8.2:9", 2), vec![]),
+        Ok(()),
+        "a renewal is no third"
+    );
+    view.remove(&NodeId(id(1, 1)));
+    assert_eq!(view.insert(node(id(3, 1), "8.8.8.3:1", 1), vec![]), Ok(()));
+}
+
+#[test]
+fn a_failing_node_is_suspect_until_it_answers_or_time_passes() {
+    let mut view = View::new(true);
+    view.insert(node(id(1, 1), "127.0.0.1:1", 10), vec![])
+        .unwrap();
+    let at = NodeId(id(1, 1));
+    let now = Time::from_secs(100);
+    view.failed(&at, now);
+    assert!(view.is_suspect(&at));
+    view.set_now(now + RETRY_FIRST * 4);
+    assert!(!view.is_suspect(&at));
+    view.failed(&at, now);
+    view.succeeded(&at);
+    assert!(!view.is_suspect(&at));
+}
+
+proptest! {
+    #[test]
+    fn the_nearest_are_those_a_full_sort_gives(
+        ids in proptest::collection::btree_set(any::<[u8; 32]>(), 1..60), spot in any::<[u8; 32]>(), count in 1usize..10
+    ) {
+        let mut view = View::new(true);
+        for id in &ids {
+            view.insert(node(*id, "127.0.0.1:1", 1), vec![]).unwrap();
+        }
+        let mut all: Vec<[u8; 32]> = ids.into_iter().collect();
+        all.sort_by_key(|id| distance(id, &spot));
+        all.truncate(count);
+        let found: Vec<[u8; 32]> = view.nearest(&Location(spot), count, &|_| true).iter().map(|id| id.0).collect();
+        prop_assert_eq!(found, all);
+    }
+
+    #[test]
+    fn sums_depend_on_what_is_in_the_view_and_not_on_its_history(
+        ids in proptest::collection::btree_set(any::<[u8; 32]>(), 2..30), gone in any::<prop::sample::Index>()
+    ) {
+        let ids: Vec<[u8; 32]> = ids.into_iter().collect();
+        let gone = gone.index(ids.len());
+        let (mut one, mut other) = (View::new(true), View::new(true));
+        for id in &ids {
+            one.insert(node(*id, "127.0.0.1:1", 1), vec![]).unwrap();
+        }
+        one.remove(&NodeId(ids[gone]));
+        for (index, id) in ids.iter().enumerate().rev() {
+            if index != gone {
+                other.insert(node(*id, "127.0.0.1:1", 1), vec![]).unwrap();
+            }
+        }
+        prop_assert_eq!(one.sums(), other.sums());
+    }
+}

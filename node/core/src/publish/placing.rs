@@ -1,0 +1,182 @@
+//! One extent on its way to its storers: which placements are done, whom to try next. Choices only; the job acts.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use oboro_crypto::eris::Run;
+use oboro_crypto::ids::{ExtentId, Location, NetworkId, NodeId, Reference};
+
+use crate::ids::ExchangeId;
+use crate::limits::PLACEMENT_TRIES;
+use crate::placement::{Directory, candidates};
+use crate::time::Time;
+
+/// Times a busy storer is asked again before it counts as failed.
+const BUSY_MAX: u32 = 12;
+
+/// How one placement stands.
+pub(super) enum State {
+    /// To be asked for, not before this time.
+    Wanted(Time),
+    /// Asked or being sent.
+    Busy {
+        exchange: ExchangeId,
+        node: NodeId,
+        unsent: VecDeque<u8>,
+    },
+    /// A receipt is here.
+    Stored(NodeId),
+    /// Nobody takes it.
+    Lost,
+}
+
+/// One placement of an extent.
+pub(super) struct Spot {
+    pub(super) index: u8,
+    pub(super) location: Location,
+    pub(super) state: State,
+    pub(super) price: u8,
+    tried: Vec<NodeId>,
+    busy: u32,
+}
+
+/// An extent being placed.
+pub(super) struct Placing {
+    pub(super) level: u8,
+    pub(super) references: Vec<Reference>,
+    pub(super) blocks: Arc<Vec<Vec<u8>>>,
+    pub(super) spots: Vec<Spot>,
+    /// Whether it is still to be read back from one of its storers.
+    pub(super) verify: bool,
+    /// The chunk being read back, and of which placement.
+    pub(super) verifying: Option<(ExchangeId, usize, u8)>,
+}
+
+impl Placing {
+    pub(super) fn new(
+        run: Run,
+        network: &NetworkId,
+        replicas: u8,
+        price: u8,
+        verify: bool,
+    ) -> Self {
+        let extent = ExtentId::of(&run.references);
+        let spots = (0..replicas)
+            .map(|index| Spot {
+                index,
+                location: Location::of_extent(network, &extent, index),
+                state: State::Wanted(Time::default()),
+                price,
+                tried: Vec::new(),
+                busy: 0,
+            })
+            .collect();
+        Self {
+            level: run.level,
+            references: run.references,
+            blocks: Arc::new(run.blocks),
+            spots,
+            verify,
+            verifying: None,
+        }
+    }
+
+    pub(super) fn extent(&self) -> ExtentId {
+        ExtentId::of(&self.references)
+    }
+
+    /// Bytes of content in it, padding included; none if it is inner nodes.
+    pub(super) fn content(&self) -> u64 {
+        if self.level == 0 {
+            self.blocks.iter().map(|block| block.len() as u64).sum()
+        } else {
+            0
+        }
+    }
+
+    /// Whom to ask for a placement; `None` makes it lost.
+    pub(super) fn choose(
+        &mut self,
+        spot: usize,
+        directory: &dyn Directory,
+        own: &NodeId,
+    ) -> Option<NodeId> {
+        let taken: Vec<NodeId> = self
+            .spots
+            .iter()
+            .filter_map(|other| match &other.state {
+                State::Busy { node, .. } | State::Stored(node) => Some(*node),
+                _ => None,
+            })
+            .collect();
+        let spot = self.spots.get_mut(spot)?;
+        if spot.tried.len() >= PLACEMENT_TRIES {
+            spot.state = State::Lost;
+            return None;
+        }
+        let without =
+            |node: &NodeId| node == own || taken.contains(node) || spot.tried.contains(node);
+        let choice = candidates(directory, &spot.location, spot.index, &without)
+            .first()
+            .copied();
+        if choice.is_none() {
+            spot.state = State::Lost;
+        }
+        choice
+    }
+
+    /// A storer did not take a placement: another is to be asked.
+    pub(super) fn failed(&mut self, spot: usize) {
+        if let Some(spot) = self.spots.get_mut(spot) {
+            if let State::Busy { node, .. } | State::Stored(node) = spot.state {
+                spot.tried.push(node);
+            }
+            spot.state = State::Wanted(Time::default());
+        }
+    }
+
+    /// A storer is busy: it is asked again after a while, for a while.
+    pub(super) fn wait(&mut self, spot: usize, now: Time) {
+        let Some(place) = self.spots.get_mut(spot) else {
+            return;
+        };
+        place.busy += 1;
+        if place.busy > BUSY_MAX {
+            self.failed(spot);
+        } else {
+            place.state = State::Wanted(now + core::time::Duration::from_millis(100) * place.busy);
+        }
+    }
+
+    /// Whether every placement is settled.
+    pub(super) fn is_settled(&self) -> bool {
+        self.spots
+            .iter()
+            .all(|spot| matches!(spot.state, State::Stored(_) | State::Lost))
+    }
+
+    pub(super) fn receipts(&self) -> usize {
+        self.spots
+            .iter()
+            .filter(|spot| matches!(spot.state, State::Stored(_)))
+            .count()
+    }
+
+    /// When a waiting placement is due.
+    pub(super) fn deadline(&self) -> Option<Time> {
+        let waiting = self.spots.iter().filter_map(|spot| match spot.state {
+            State::Wanted(at) => Some(at),
+            _ => None,
+        });
+        waiting.min()
+    }
+
+    /// All exchanges under way.
+    pub(super) fn exchanges(&self) -> impl Iterator<Item = ExchangeId> + '_ {
+        let placing = self.spots.iter().filter_map(|spot| match spot.state {
+            State::Busy { exchange, .. } => Some(exchange),
+            _ => None,
+        });
+        placing.chain(self.verifying.iter().map(|(exchange, ..)| *exchange))
+    }
+}

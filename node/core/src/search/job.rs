@@ -1,0 +1,302 @@
+//! One search: a token for each term, each of its placements asked, answers opened, checked and merged.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use oboro_crypto::entry::SealedEntry;
+use oboro_crypto::ids::{Location, NodeId};
+use oboro_crypto::network::Network;
+use oboro_crypto::terms::{self, Term};
+use oboro_crypto::token::KeywordToken;
+
+use super::rank::Findings;
+use crate::action::Task;
+use crate::effect::{Ctx, Effect, Owner, Waiting};
+use crate::event::Computed;
+use crate::exchange::Answer;
+use crate::failure::Failure;
+use crate::ids::{Counter, ExchangeId, JobId};
+use crate::limits::{PAGES_MAX, QUERY_TRIES};
+use crate::peers::Peers;
+use crate::placement::candidates;
+use crate::report::Report;
+use crate::time::Time;
+use crate::wire::message::{Cursor, ENTRIES_MAX, Reply, Request};
+
+/// One placement of one term being asked.
+struct Asking {
+    term: usize,
+    index: u8,
+    location: Location,
+    tried: Vec<NodeId>,
+    node: NodeId,
+    exchange: ExchangeId,
+    pages: u32,
+}
+
+/// A search under way.
+pub(super) struct SearchJob {
+    job: JobId,
+    query: String,
+    until: Time,
+    tokens: Vec<Option<Arc<KeywordToken>>>,
+    /// Terms whose tokens are being derived, by slot.
+    deriving: BTreeMap<u64, usize>,
+    asking: BTreeMap<u64, Asking>,
+    slots: Counter,
+    findings: Findings,
+    asked: u32,
+    answered: u32,
+}
+
+impl SearchJob {
+    /// Begins with the terms of the words; `Err` if there are none.
+    pub(super) fn begin(
+        job: JobId,
+        words: &[String],
+        until: Time,
+        ctx: &mut Ctx<'_>,
+    ) -> Result<Self, Failure> {
+        let query = words.join(" ");
+        let terms: Vec<Term> = terms::of_query(&query);
+        if terms.is_empty() {
+            return Err(Failure::NoTerms);
+        }
+        let mut search = Self {
+            job,
+            query,
+            until,
+            tokens: terms.iter().map(|_| None).collect(),
+            deriving: BTreeMap::new(),
+            asking: BTreeMap::new(),
+            slots: Counter::default(),
+            findings: Findings::default(),
+            asked: 0,
+            answered: 0,
+        };
+        for (index, term) in terms.into_iter().enumerate() {
+            let slot = search.slots.next();
+            search.deriving.insert(slot, index);
+            ctx.compute(Waiting::Client(search.owner(slot)), Task::Token(term));
+        }
+        Ok(search)
+    }
+
+    /// A token is ready: its placements are asked.
+    pub(super) fn computed(
+        &mut self,
+        slot: u64,
+        outcome: Computed,
+        network: &Network,
+        peers: &mut Peers,
+        ctx: &mut Ctx<'_>,
+    ) {
+        let Some(term) = self.deriving.remove(&slot) else {
+            return;
+        };
+        let Computed::Token(token) = outcome else {
+            return;
+        };
+        for index in 0..network.params.replicas {
+            let location = Location::of_entry(&network.id(), &token.location_key(), index);
+            self.asked += 1;
+            self.ask(term, index, location, Vec::new(), peers, ctx);
+        }
+        self.tokens[term] = Some(token);
+    }
+
+    /// A storer answered.
+    pub(super) fn answered(
+        &mut self,
+        slot: u64,
+        answer: Answer,
+        network: &Network,
+        peers: &mut Peers,
+        ctx: &mut Ctx<'_>,
+    ) {
+        let Some(mut asking) = self.asking.remove(&slot) else {
+            return;
+        };
+        ctx.effect(Effect::Finish {
+            exchange: asking.exchange,
+        });
+        match answer {
+            Answer::Reply(Reply::Entries(entries, more)) => {
+                peers.succeeded(&asking.node);
+                if asking.pages == 0 {
+                    self.answered += 1;
+                }
+                self.take(&asking, &entries, network, ctx);
+                asking.pages += 1;
+                if more.is_some() && asking.pages < PAGES_MAX {
+                    self.page(asking, more, ctx);
+                }
+            }
+            Answer::Reply(Reply::Nothing) => {
+                peers.succeeded(&asking.node);
+                if asking.pages > 0 {
+                    return;
+                }
+                asking.tried.push(asking.node);
+                if asking.tried.len() >= QUERY_TRIES || !self.ask_next(asking, peers, ctx) {
+                    self.answered += 1;
+                }
+            }
+            _ => {
+                peers.failed(&asking.node, ctx.now);
+                asking.tried.push(asking.node);
+                if asking.pages == 0 && asking.tried.len() < QUERY_TRIES {
+                    self.ask_next(asking, peers, ctx);
+                }
+            }
+        }
+    }
+
+    /// Whether everything asked is answered, or time is up.
+    pub(super) fn is_over(&self, now: Time) -> bool {
+        (self.deriving.is_empty() && self.asking.is_empty()) || now >= self.until
+    }
+
+    pub(super) const fn until(&self) -> Time {
+        self.until
+    }
+
+    /// Ends it and says what there is.
+    pub(super) fn finish(&mut self, peers: &Peers, ctx: &mut Ctx<'_>) {
+        self.stop(ctx);
+        for _ in 0..self.findings.dropped() {
+            ctx.stats.dropped("hits");
+        }
+        let failure = if !self.findings.is_empty() {
+            None
+        } else if !peers.knows_others() {
+            Some(Failure::NotJoined)
+        } else if self.answered == 0 {
+            Some(Failure::NoRoute)
+        } else {
+            Some(Failure::NotFound)
+        };
+        match failure {
+            Some(failure) => ctx.report(self.job, Report::Failed(failure)),
+            None => self.report(true, ctx),
+        }
+    }
+
+    pub(super) fn stop(&mut self, ctx: &mut Ctx<'_>) {
+        for asking in std::mem::take(&mut self.asking).into_values() {
+            ctx.effect(Effect::Abort {
+                exchange: asking.exchange,
+            });
+        }
+        self.deriving.clear();
+    }
+
+    /// Opens entries, keeps those that are what was asked for.
+    fn take(&mut self, asking: &Asking, entries: &[Vec<u8>], network: &Network, ctx: &mut Ctx<'_>) {
+        let Some(token) = self.tokens.get(asking.term).cloned().flatten() else {
+            return;
+        };
+        let mut changed = false;
+        for bytes in entries {
+            let checked = SealedEntry::decode(bytes).ok().filter(|entry| {
+                entry.location(&network.id()) == asking.location
+                    && entry.check(network, ctx.now.day()).is_ok()
+            });
+            let Some(body) = checked.and_then(|entry| entry.open(&token).ok()) else {
+                ctx.stats.violated("entry");
+                continue;
+            };
+            if terms::matches(&self.query, &body.title, &body.terms) {
+                changed |= self.findings.add(asking.term, asking.index, body);
+            }
+        }
+        if changed {
+            self.report(false, ctx);
+        }
+    }
+
+    fn report(&self, last: bool, ctx: &mut Ctx<'_>) {
+        let hits = self.findings.ranked();
+        ctx.report(
+            self.job,
+            Report::Found {
+                hits,
+                asked: self.asked,
+                answered: self.answered,
+                last,
+            },
+        );
+    }
+
+    fn ask_next(&mut self, asking: Asking, peers: &mut Peers, ctx: &mut Ctx<'_>) -> bool {
+        self.ask(
+            asking.term,
+            asking.index,
+            asking.location,
+            asking.tried,
+            peers,
+            ctx,
+        )
+    }
+
+    /// Asks the best node not tried yet. False if there is none.
+    fn ask(
+        &mut self,
+        term: usize,
+        index: u8,
+        location: Location,
+        tried: Vec<NodeId>,
+        peers: &mut Peers,
+        ctx: &mut Ctx<'_>,
+    ) -> bool {
+        let own = peers.id();
+        let without = |node: &NodeId| *node == own || tried.contains(node);
+        let Some(&node) = candidates(peers.view(), &location, index, &without).first() else {
+            return false;
+        };
+        let slot = self.slots.next();
+        let max = u8::try_from(ENTRIES_MAX).unwrap_or(u8::MAX);
+        let exchange = ctx.ask(
+            self.owner(slot),
+            node,
+            Request::Query {
+                location,
+                after: None,
+                max,
+            },
+        );
+        peers.rely_on(&node, ctx);
+        self.asking.insert(
+            slot,
+            Asking {
+                term,
+                index,
+                location,
+                tried,
+                node,
+                exchange,
+                pages: 0,
+            },
+        );
+        true
+    }
+
+    fn page(&mut self, mut asking: Asking, after: Option<Cursor>, ctx: &mut Ctx<'_>) {
+        let slot = self.slots.next();
+        let max = u8::try_from(ENTRIES_MAX).unwrap_or(u8::MAX);
+        let request = Request::Query {
+            location: asking.location,
+            after,
+            max,
+        };
+        asking.exchange = ctx.ask(self.owner(slot), asking.node, request);
+        self.asking.insert(slot, asking);
+    }
+
+    const fn owner(&self, slot: u64) -> Owner {
+        Owner::Search {
+            job: self.job,
+            slot,
+        }
+    }
+}

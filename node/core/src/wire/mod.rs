@@ -1,0 +1,14 @@
+//! Bytes from and to others: strict readers, plain writers, one file for each family.
+//!
+//! A reader ends exactly or fails; every count has a bound that is checked before anything is reserved. Integers are
+//! big endian. What is legal where is a table in [`allowed`].
+
+pub mod allowed;
+pub mod codec;
+pub mod control;
+pub mod descriptor;
+pub mod frame;
+pub mod invite;
+pub mod message;
+
+pub use codec::WireError;
