@@ -40,10 +40,12 @@ labels! {
     INVITE = "invite";
 
     // Links and sessions
-    /// Derivation: responder's link key, network and flight nonce → keystream that masks a handshake.
+    /// Hash: responder's link key, network, its secret and a flight's nonce → key of the mask over a handshake.
     LINK_MASK = "link mask";
     /// Derivation: KEM secret, network secret and handshake hash → the handshake's pre-shared key.
     LINK_PSK = "link psk";
+    /// Derivation: link key → key of the digests in the replay window.
+    LINK_REPLAY_KEY = "key of link replays";
     /// Keyed hash: first flight → what the replay window remembers.
     LINK_REPLAY = "link replay";
 

@@ -67,7 +67,7 @@ impl Responder {
         Ok(Self {
             context: context.duplicate(),
             local: local.public(),
-            replay_key: derive(labels::LINK_REPLAY, local.secret(), &[]),
+            replay_key: derive(labels::LINK_REPLAY_KEY, local.secret(), &[]),
             minute,
             kem_chance: Secret::random(rng),
             pad: draw_pad(rng),

@@ -1,4 +1,4 @@
-//! The Noise Protocol Framework (revision 34): the only file that names snow.
+//! The Noise Protocol Framework (revision 34): the only folder that names snow.
 //!
 //! Promises: a handshake that fails at any point is gone, keys and all (every step consumes it, so the remote key that
 //! snow leaves readable after a failed message can't be read); chance comes from the caller; agreements that come to
@@ -6,17 +6,16 @@
 //!
 //! Does not know: what payloads mean, how messages travel, when to rekey.
 
-use std::cell::Cell;
+mod resolver;
 
 use rand_core::CryptoRngCore;
-use snow::params::{CipherChoice, DHChoice, HashChoice, NoiseParams};
-use snow::resolvers::{CryptoResolver, DefaultResolver};
-use snow::types::{Cipher, Dh, Hash, Random};
+use snow::params::NoiseParams;
 use snow::{Builder, HandshakeState, TransportState};
-use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::Zeroizing;
 
-use crate::aead::{Aead, Backend, TAG_LEN};
+use resolver::Resolver;
+
+use crate::aead::{Backend, TAG_LEN};
 use crate::ids::NetworkId;
 use crate::secret::Secret;
 
@@ -106,8 +105,9 @@ impl Handshake {
         out.resize(start + payload.len() + MESSAGE_OVERHEAD_MAX, 0);
         let written = self
             .0
-            .write_message(payload, out.get_mut(start..).unwrap_or_default())?;
-        out.truncate(start + written);
+            .write_message(payload, out.get_mut(start..).unwrap_or_default());
+        out.truncate(start + written.as_ref().map_or(0, |len| *len));
+        written?;
         Ok(self)
     }
 
@@ -204,176 +204,16 @@ impl From<snow::Error> for Refused {
 
 fn builder(name: &str, backend: Backend, rng: &mut dyn CryptoRngCore) -> Builder<'static> {
     let params: NoiseParams = name.parse().expect("this file's names are Noise names");
-    let draw = Cell::new(Some(Draw(Some(Secret::random(rng)))));
-    Builder::with_resolver(params, Box::new(Resolver { draw, backend }))
-}
-
-/// Gives snow our chance, our agreement and our AEAD; the hash is snow's own.
-struct Resolver {
-    draw: Cell<Option<Draw>>,
-    backend: Backend,
-}
-
-impl CryptoResolver for Resolver {
-    fn resolve_rng(&self) -> Option<Box<dyn Random>> {
-        self.draw
-            .take()
-            .map(|draw| Box::new(draw) as Box<dyn Random>)
-    }
-
-    fn resolve_dh(&self, choice: &DHChoice) -> Option<Box<dyn Dh>> {
-        match choice {
-            DHChoice::Curve25519 => Some(Box::<X25519>::default()),
-            _ => None,
-        }
-    }
-
-    fn resolve_hash(&self, choice: &HashChoice) -> Option<Box<dyn Hash>> {
-        DefaultResolver.resolve_hash(choice)
-    }
-
-    fn resolve_cipher(&self, choice: &CipherChoice) -> Option<Box<dyn Cipher>> {
-        match choice {
-            CipherChoice::ChaChaPoly => Some(Box::new(ChaChaPoly {
-                backend: self.backend,
-                aead: None,
-            })),
-            _ => None,
-        }
-    }
-}
-
-/// What a handshake may draw: one ephemeral key, taken from the caller's generator beforehand.
-struct Draw(Option<Secret<32>>);
-
-impl Random for Draw {
-    fn try_fill_bytes(&mut self, dest: &mut [u8]) -> Result<(), snow::Error> {
-        let bytes = self.0.take().ok_or(snow::Error::Rng)?;
-        let dest: &mut [u8; 32] = dest.try_into().map_err(|_| snow::Error::Rng)?;
-        dest.copy_from_slice(bytes.expose());
-        Ok(())
-    }
-}
-
-/// X25519 (RFC 7748) that wipes its key and refuses agreements of zero (section 6.1).
-#[derive(Default)]
-struct X25519 {
-    secret: Option<StaticSecret>,
-    public: [u8; 32],
-}
-
-impl X25519 {
-    fn hold(&mut self, key: Zeroizing<[u8; 32]>) {
-        let secret = StaticSecret::from(*key);
-        self.public = PublicKey::from(&secret).to_bytes();
-        self.secret = Some(secret);
-    }
-}
-
-impl Dh for X25519 {
-    fn name(&self) -> &'static str {
-        "25519"
-    }
-
-    fn pub_len(&self) -> usize {
-        32
-    }
-
-    fn priv_len(&self) -> usize {
-        32
-    }
-
-    fn set(&mut self, privkey: &[u8]) {
-        let mut key = Zeroizing::new([0; 32]);
-        key.copy_from_slice(privkey);
-        self.hold(key);
-    }
-
-    fn generate(&mut self, rng: &mut dyn Random) -> Result<(), snow::Error> {
-        let mut key = Zeroizing::new([0; 32]);
-        rng.try_fill_bytes(key.as_mut_slice())?;
-        self.hold(key);
-        Ok(())
-    }
-
-    fn pubkey(&self) -> &[u8] {
-        &self.public
-    }
-
-    fn privkey(&self) -> &[u8] {
-        self.secret
-            .as_ref()
-            .map(|secret| secret.as_bytes().as_slice())
-            .unwrap_or_default()
-    }
-
-    fn dh(&self, pubkey: &[u8], out: &mut [u8]) -> Result<(), snow::Error> {
-        let public: [u8; 32] = *pubkey.first_chunk().ok_or(snow::Error::Dh)?;
-        let secret = self.secret.as_ref().ok_or(snow::Error::Dh)?;
-        let shared = secret.diffie_hellman(&PublicKey::from(public));
-        let out = out.first_chunk_mut().ok_or(snow::Error::Dh)?;
-        if !shared.was_contributory() {
-            return Err(snow::Error::Dh);
-        }
-        *out = *shared.as_bytes();
-        Ok(())
-    }
-}
-
-struct ChaChaPoly {
-    backend: Backend,
-    aead: Option<Aead>,
-}
-
-impl ChaChaPoly {
-    /// Noise, section 12.3: 32 zero bits, then the count.
-    fn nonce(count: u64) -> [u8; 12] {
-        let mut nonce = [0; 12];
-        nonce[4..].copy_from_slice(&count.to_le_bytes());
-        nonce
-    }
-}
-
-impl Cipher for ChaChaPoly {
-    fn name(&self) -> &'static str {
-        "ChaChaPoly"
-    }
-
-    fn set(&mut self, key: &[u8; 32]) {
-        self.aead = Some(Aead::with_backend(self.backend, key));
-    }
-
-    fn encrypt(&self, nonce: u64, authtext: &[u8], plaintext: &[u8], out: &mut [u8]) -> usize {
-        let aead = self
-            .aead
-            .as_ref()
-            .expect("snow sets a key before it encrypts");
-        let (body, tail) = out.split_at_mut(plaintext.len());
-        body.copy_from_slice(plaintext);
-        tail[..TAG_LEN].copy_from_slice(&aead.seal_in_place(&Self::nonce(nonce), authtext, body));
-        plaintext.len() + TAG_LEN
-    }
-
-    fn decrypt(
-        &self,
-        nonce: u64,
-        authtext: &[u8],
-        ciphertext: &[u8],
-        out: &mut [u8],
-    ) -> Result<usize, snow::Error> {
-        let (body, tag) = ciphertext.split_last_chunk().ok_or(snow::Error::Decrypt)?;
-        let out = out.get_mut(..body.len()).ok_or(snow::Error::Decrypt)?;
-        let aead = self.aead.as_ref().ok_or(snow::Error::Decrypt)?;
-        out.copy_from_slice(body);
-        aead.open_in_place(&Self::nonce(nonce), authtext, out, tag)
-            .map_err(|_| snow::Error::Decrypt)?;
-        Ok(body.len())
-    }
+    Builder::with_resolver(
+        params,
+        Box::new(Resolver::new(backend, Secret::random(rng))),
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::OnionKey;
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng;
 
@@ -386,8 +226,8 @@ mod tests {
     /// A session's first message, by our resolver and by snow's own, with the same ephemeral.
     #[test]
     fn our_primitives_speak_to_snows_own() {
-        let local = Secret::from_bytes([3; 32]);
-        let public = PublicKey::from(&StaticSecret::from([3; 32])).to_bytes();
+        let local = OnionKey::from_secret(Secret::from_bytes([3; 32]));
+        let public = local.public().0;
         let mut message = Vec::new();
         let ours =
             Handshake::initiator(Pattern::Session, &NETWORK, None, &public, &mut rng(1)).unwrap();
@@ -396,7 +236,7 @@ mod tests {
         let mut theirs = Builder::new(Pattern::Session.name().parse().unwrap())
             .prologue(&prologue)
             .unwrap()
-            .local_private_key(local.expose())
+            .local_private_key(local.secret().expose())
             .unwrap()
             .build_responder()
             .unwrap();
@@ -420,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_key_of_small_order_is_refused() {
-        // The points of order 1, 2, 4 and 8 (RFC 7748 section 6.1; https://cr.yp.to/ecdh.html lists them).
+        // Points that every key of ours agrees to zero with (RFC 7748 section 6.1).
         let order_8 = [
             0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f,
             0xc4, 0x6a, 0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16,
@@ -448,15 +288,6 @@ mod tests {
         };
         assert_eq!(first(1), first(1));
         assert_ne!(first(1)[..32], first(2)[..32]);
-    }
-
-    #[test]
-    fn a_handshake_draws_one_key_and_no_more() {
-        let mut draw = Draw(Some(Secret::from_bytes([1; 32])));
-        let mut out = [0; 32];
-        assert!(draw.try_fill_bytes(&mut out).is_ok());
-        assert_eq!(out, [1; 32]);
-        assert!(draw.try_fill_bytes(&mut out).is_err());
     }
 
     #[test]
