@@ -8,14 +8,30 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod codec;
+mod db;
+mod disk;
 pub mod entry_list;
 mod error;
 pub mod evict;
+mod files;
+mod free;
+mod header;
+mod heat;
+mod home;
+mod index;
 pub mod limits;
 mod memory;
+mod record;
+mod refusals;
+mod sealing;
+mod shares;
+mod shelf;
+mod slots;
 mod store;
 mod validate;
 
+pub use disk::{CacheConfig, OpenReport, SledStore};
 pub use error::CacheError;
 pub use memory::MemoryStore;
 pub use store::{CacheStats, EntryPage, ExtentInfo, Put, PutEntry, PutExtent, Store};

@@ -1,0 +1,383 @@
+//! The cache directory: its lock, its format, the mark of the last flush, the reserve, the database set aside.
+//!
+//! Promises: one store at a time; a directory of a newer format or of another key is not touched; the reserve is real
+//! room on the disk; of damaged databases at most one is kept.
+//!
+//! Does not know: what slots and database hold.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock, statvfs};
+use rustix::io::Errno;
+
+use crate::error::CacheError;
+use crate::files;
+use crate::sealing::{Place, SEAL_OVERHEAD, Sealing, checksum};
+
+/// The format this version reads and writes.
+const FORMAT: u32 = 1;
+
+const LOCK: &str = "lock";
+const SCHEMA: &str = "schema";
+const MARK: &str = "mark";
+const RESERVE: &str = "reserve";
+const DATABASE: &str = "db";
+const SET_ASIDE: &str = "damaged-";
+
+/// Free room, in multiples of the reserve, from which on the reserve is taken again: less would take the last bytes
+/// from whatever filled the disk.
+const RESERVE_SLACK: u64 = 4;
+
+/// What a mark says while the database is being rebuilt: no database is ever so far.
+const REBUILDING: u64 = u64::MAX;
+
+/// The directory of one open store.
+pub(crate) struct Home {
+    dir: PathBuf,
+    reserve: u64,
+    mark: File,
+    /// Held for as long as the store is open; the system lets go of it with the process.
+    _lock: File,
+}
+
+impl Home {
+    /// Locks the directory, made if need be, and checks its format and key.
+    pub(crate) fn open(dir: &Path, reserve: u64, sealing: &Sealing) -> Result<Self, CacheError> {
+        files::make_dir(dir)?;
+        // before the lock, since taking it creates a file
+        check_schema(dir, sealing)?;
+        let lock = take_lock(dir)?;
+        let schema = dir.join(SCHEMA);
+        if check_schema(dir, sealing)? == Schema::Absent {
+            relieved(dir, || {
+                files::replace(&schema, schema_text(sealing).as_bytes())
+            })?;
+        }
+        let open_mark = || {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create(true).truncate(false);
+            let mark = options.mode(0o600).open(dir.join(MARK));
+            mark.map_err(CacheError::io("open the mark"))
+        };
+        Ok(Self {
+            dir: dir.to_path_buf(),
+            reserve,
+            mark: relieved(dir, open_mark)?,
+            _lock: lock,
+        })
+    }
+
+    /// The directory.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Where the database is.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.dir.join(DATABASE)
+    }
+
+    /// The generation at the last flush: a database that is behind has lost something. Unreadable, or in the middle of a
+    /// rebuild, it is further than any database.
+    pub(crate) fn last_flush(&self, sealing: &Sealing) -> u64 {
+        let mut sealed = [0; MARK_LEN];
+        let read = self.mark.read_exact_at(&mut sealed, 0);
+        let plain = read
+            .ok()
+            .and_then(|()| sealing.open(Place::File(MARK), &sealed));
+        let generation = plain.and_then(|plain| plain.first_chunk().copied());
+        generation.map_or(REBUILDING, u64::from_be_bytes)
+    }
+
+    /// Notes a flush. Needs no sync: an older mark only proves less.
+    pub(crate) fn note_flush(&self, sealing: &Sealing, generation: u64) -> Result<(), CacheError> {
+        let sealed = sealing.seal(Place::File(MARK), &generation.to_be_bytes())?;
+        let wrote = self.mark.write_all_at(&sealed, 0);
+        wrote.map_err(CacheError::io("write the mark"))
+    }
+
+    /// Notes, durably, that the database is not to be trusted until the next flush.
+    pub(crate) fn note_rebuild(&self, sealing: &Sealing) -> Result<(), CacheError> {
+        self.note_flush(sealing, REBUILDING)?;
+        self.mark
+            .sync_all()
+            .map_err(CacheError::io("sync the mark"))
+    }
+
+    /// Keeps the database as damaged, instead of the one kept before. `None` if there is none.
+    pub(crate) fn set_aside(&self) -> Result<Option<PathBuf>, CacheError> {
+        let before = self.kept_aside()?;
+        let number = before
+            .iter()
+            .map(|(number, _)| number + 1)
+            .max()
+            .unwrap_or(1);
+        self.discard_aside()?;
+        let kept = self.dir.join(format!("{SET_ASIDE}{number}"));
+        match fs::rename(self.database(), &kept) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(CacheError::io("set the damaged database aside")(error)),
+        }
+        files::sync_dir(&self.dir)?;
+        Ok(Some(kept))
+    }
+
+    /// Removes what was set aside. Says how many bytes that was.
+    pub(crate) fn discard_aside(&self) -> Result<u64, CacheError> {
+        let mut freed = 0;
+        for (_, path) in self.kept_aside()? {
+            freed += files::size(&path).map_err(CacheError::io("measure a damaged database"))?;
+            files::remove(&path)?;
+        }
+        Ok(freed)
+    }
+
+    /// Bytes of what was set aside.
+    pub(crate) fn aside_len(&self) -> Result<u64, CacheError> {
+        let kept = self.kept_aside()?;
+        let sizes = kept.iter().map(|(_, path)| files::size(path));
+        let sum: io::Result<u64> = sizes.sum();
+        sum.map_err(CacheError::io("measure a damaged database"))
+    }
+
+    /// Gives the reserve up. Says whether there was one.
+    pub(crate) fn give_up_reserve(&self) -> Result<bool, CacheError> {
+        give_up_reserve(&self.dir)
+    }
+
+    /// Takes the reserve (again), if the disk has ample room. Says whether it is in place.
+    pub(crate) fn take_reserve(&self) -> Result<bool, CacheError> {
+        let path = self.dir.join(RESERVE);
+        let held = fs::metadata(&path).map_or(0, |metadata| metadata.len());
+        if held == self.reserve {
+            return Ok(true);
+        }
+        files::remove(&path)?;
+        if self.reserve == 0 || free_bytes(&self.dir)? < self.reserve * RESERVE_SLACK {
+            return Ok(self.reserve == 0);
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let made = options
+            .open(&path)
+            .and_then(|file| files::preallocate(&file, 0, self.reserve));
+        if made.is_err() {
+            files::remove(&path)?;
+        }
+        Ok(made.is_ok())
+    }
+
+    /// Bytes of all files in the directory.
+    pub(crate) fn size(&self) -> Result<u64, CacheError> {
+        files::size(&self.dir).map_err(CacheError::io("measure the cache directory"))
+    }
+
+    fn kept_aside(&self) -> Result<Vec<(u64, PathBuf)>, CacheError> {
+        let entries =
+            fs::read_dir(&self.dir).map_err(CacheError::io("list the cache directory"))?;
+        let numbered = entries.filter_map(|entry| {
+            let entry = entry.ok()?;
+            let name = entry.file_name();
+            let number = name.to_str()?.strip_prefix(SET_ASIDE)?.parse().ok()?;
+            Some((number, entry.path()))
+        });
+        Ok(numbered.collect())
+    }
+}
+
+/// Does something that needs a little room; on a full disk once more without the reserve.
+pub(crate) fn relieved<T>(
+    dir: &Path,
+    mut action: impl FnMut() -> Result<T, CacheError>,
+) -> Result<T, CacheError> {
+    match action() {
+        Err(CacheError::DiskFull) if give_up_reserve(dir)? => action(),
+        done => done,
+    }
+}
+
+const MARK_LEN: usize = 8 + SEAL_OVERHEAD;
+
+#[derive(PartialEq, Eq)]
+enum Schema {
+    Fits,
+    Absent,
+}
+
+/// One line: a word, the format, which key, and a checksum of all before it, which a newer format keeps.
+fn schema_text(sealing: &Sealing) -> String {
+    let line = format!("oboro-cache {FORMAT} {}", hex(&sealing.check()));
+    format!("{line} {}\n", hex(&checksum(line.as_bytes())))
+}
+
+/// A line that does not match its checksum counts as absent: slots and database speak for themselves.
+fn check_schema(dir: &Path, sealing: &Sealing) -> Result<Schema, CacheError> {
+    let bytes = files::read(&dir.join(SCHEMA))?.unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let Some((line, sum)) = text.trim_end().rsplit_once(' ') else {
+        return Ok(Schema::Absent);
+    };
+    let mut fields = line.split(' ').skip(1);
+    let found = fields.next().and_then(|format| format.parse().ok());
+    let (Some(found), true) = (found, sum == hex(&checksum(line.as_bytes()))) else {
+        return Ok(Schema::Absent);
+    };
+    if found > FORMAT {
+        return Err(CacheError::NewerVersion {
+            found,
+            known: FORMAT,
+        });
+    }
+    if fields.next() != Some(&hex(&sealing.check())) {
+        return Err(CacheError::WrongKey);
+    }
+    Ok(Schema::Fits)
+}
+
+fn take_lock(dir: &Path) -> Result<File, CacheError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    let open = || {
+        let file = options.open(dir.join(LOCK));
+        file.map_err(CacheError::io("open the cache's lock"))
+    };
+    let lock = relieved(dir, open)?;
+    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(lock),
+        Err(Errno::WOULDBLOCK) => Err(CacheError::Locked),
+        Err(error) => Err(CacheError::io("lock the cache")(error.into())),
+    }
+}
+
+fn give_up_reserve(dir: &Path) -> Result<bool, CacheError> {
+    let path = dir.join(RESERVE);
+    let held = path.exists();
+    files::remove(&path)?;
+    Ok(held)
+}
+
+fn free_bytes(dir: &Path) -> Result<u64, CacheError> {
+    let stat = statvfs(dir).map_err(|error| CacheError::io("ask for free room")(error.into()))?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use oboro_crypto::Secret;
+
+    fn sealing(key: u8) -> Sealing {
+        Sealing::new(&Secret::from_bytes([key; 32]))
+    }
+
+    fn open(dir: &Path) -> Result<Home, CacheError> {
+        Home::open(dir, 1 << 16, &sealing(1))
+    }
+
+    #[test]
+    fn a_second_store_is_locked_out_until_the_first_is_gone() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let first = open(dir.path()).expect("opens");
+        assert!(matches!(open(dir.path()), Err(CacheError::Locked)));
+        drop(first);
+        open(dir.path()).expect("opens again");
+    }
+
+    #[test]
+    fn a_newer_format_and_another_key_are_told_before_anything_is_touched() {
+        let dir = tempfile::tempdir().expect("a directory");
+        drop(open(dir.path()).expect("opens"));
+        let other = Home::open(dir.path(), 0, &sealing(2));
+        assert!(matches!(other, Err(CacheError::WrongKey)));
+        let line = "oboro-cache 2 whatever comes then";
+        let text = format!("{line} {}\n", hex(&checksum(line.as_bytes())));
+        fs::write(dir.path().join(SCHEMA), &text).expect("written");
+        fs::remove_file(dir.path().join(LOCK)).expect("removed");
+        let newer = open(dir.path());
+        assert!(matches!(
+            newer,
+            Err(CacheError::NewerVersion { found: 2, known: 1 })
+        ));
+        assert_eq!(
+            fs::read_to_string(dir.path().join(SCHEMA)).expect("read"),
+            text
+        );
+        assert!(!dir.path().join(LOCK).exists());
+    }
+
+    #[test]
+    fn a_damaged_schema_is_written_again() {
+        let dir = tempfile::tempdir().expect("a directory");
+        drop(open(dir.path()).expect("opens"));
+        let path = dir.path().join(SCHEMA);
+        let good = fs::read(&path).expect("read");
+        for at in 0..good.len() - 1 {
+            let mut bad = good.clone();
+            bad[at] ^= 2;
+            fs::write(&path, &bad).expect("written");
+            drop(open(dir.path()).expect("opens"));
+            assert_eq!(fs::read(&path).expect("read"), good, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_mark_is_read_back_and_a_damaged_one_demands_a_rebuild() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let home = open(dir.path()).expect("opens");
+        assert_eq!(home.last_flush(&sealing(1)), REBUILDING);
+        home.note_flush(&sealing(1), 7).expect("noted");
+        assert_eq!(home.last_flush(&sealing(1)), 7);
+        home.note_rebuild(&sealing(1)).expect("noted");
+        assert_eq!(home.last_flush(&sealing(1)), REBUILDING);
+        home.note_flush(&sealing(1), 8).expect("noted");
+        home.mark.write_all_at(&[0xFF], 30).expect("damaged");
+        assert_eq!(home.last_flush(&sealing(1)), REBUILDING);
+    }
+
+    #[test]
+    fn at_most_one_damaged_database_is_kept() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let home = open(dir.path()).expect("opens");
+        assert_eq!(home.set_aside().expect("nothing to do"), None);
+        for number in 1..4 {
+            fs::create_dir(home.database()).expect("made");
+            fs::write(home.database().join("db"), [0; 9]).expect("written");
+            let kept = dir.path().join(format!("damaged-{number}"));
+            assert_eq!(home.set_aside().expect("set aside"), Some(kept));
+            assert_eq!(home.kept_aside().expect("listed").len(), 1);
+        }
+        assert!(home.aside_len().expect("measured") >= 9);
+        assert!(home.discard_aside().expect("discarded") >= 9);
+        assert_eq!(home.aside_len().expect("measured"), 0);
+    }
+
+    #[test]
+    fn the_reserve_is_taken_given_up_and_taken_again() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let home = open(dir.path()).expect("opens");
+        let len = || fs::metadata(dir.path().join(RESERVE)).map_or(0, |m| m.len());
+        assert!(home.take_reserve().expect("taken"));
+        assert_eq!(len(), 1 << 16);
+        let mut calls = 0;
+        let done = relieved(dir.path(), || {
+            calls += 1;
+            if calls == 1 {
+                Err(CacheError::DiskFull)
+            } else {
+                Ok(())
+            }
+        });
+        assert!(done.is_ok() && len() == 0);
+        assert!(home.take_reserve().expect("taken"));
+        assert!(home.give_up_reserve().expect("given up"));
+        assert!(!home.give_up_reserve().expect("nothing left"));
+    }
+}
