@@ -9,7 +9,7 @@ use crate::hash::hash;
 use crate::ids::Location;
 use crate::labels::{self, Label};
 
-/// Most bits anyone may be asked for: about ten minutes of one core. Whoever asks for more is refused.
+/// Most bits anyone may be asked for: about half an hour of one core. Whoever asks for more is refused.
 pub const BITS_MAX: u8 = 32;
 
 /// What a piece of work is done for. `day` counts from 1970-01-01 UTC; `body_hash` covers what is paid for.
