@@ -349,7 +349,7 @@ impl Node {
                     self.peers.control(link, message, &mut self.links, &mut ctx);
                     Vec::new()
                 }
-                LinkEvent::Accepted { stream, link: _ } => {
+                LinkEvent::Accepted(stream) => {
                     self.exchanges.accepted(stream, &mut self.links, &mut ctx);
                     Vec::new()
                 }
@@ -372,11 +372,7 @@ impl Node {
             let mut ctx = ctx!(self, now, out);
             let peers = &mut self.peers;
             match event {
-                ExchangeEvent::Client {
-                    exchange: _,
-                    owner,
-                    answer,
-                } => match owner {
+                ExchangeEvent::Client { owner, answer } => match owner {
                     Owner::Fetch { job, slot } => {
                         self.fetches.answered(job, slot, answer, peers, &mut ctx)
                     }

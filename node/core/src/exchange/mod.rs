@@ -63,15 +63,8 @@ pub(crate) enum Ask {
 
 /// For whom something happened.
 pub(crate) enum ExchangeEvent {
-    Client {
-        exchange: ExchangeId,
-        owner: Owner,
-        answer: Answer,
-    },
-    Served {
-        exchange: ExchangeId,
-        ask: Ask,
-    },
+    Client { owner: Owner, answer: Answer },
+    Served { exchange: ExchangeId, ask: Ask },
 }
 
 enum Side {
@@ -127,7 +120,6 @@ impl Exchanges {
     ) -> Option<ExchangeEvent> {
         let failed = |trouble| {
             Some(ExchangeEvent::Client {
-                exchange,
                 owner,
                 answer: Answer::Failed(trouble),
             })
@@ -206,7 +198,7 @@ impl Exchanges {
             let taken = message.len() + framing::LENGTH;
             exchange.moved = ctx.now;
             let read = match &mut exchange.side {
-                Side::Client(client) => client.read(id, message, ctx),
+                Side::Client(client) => client.read(message, ctx),
                 Side::Served(served) => {
                     let keys = [Some(&self.onion), self.onion_previous.as_ref()];
                     served.read(id, message, keys, &self.network, &*self.provider, ctx)
@@ -226,7 +218,6 @@ impl Exchanges {
         let exchange = *self.by_stream.get(&stream)?;
         Some(match &self.exchanges.get(&exchange)?.side {
             Side::Client(client) => ExchangeEvent::Client {
-                exchange,
                 owner: client.owner,
                 answer: Answer::Drained,
             },
@@ -383,7 +374,6 @@ impl Exchange {
 const fn over(exchange: ExchangeId, side: &Side, trouble: Trouble) -> ExchangeEvent {
     match side {
         Side::Client(client) => ExchangeEvent::Client {
-            exchange,
             owner: client.owner,
             answer: Answer::Failed(trouble),
         },

@@ -17,7 +17,8 @@ pub(super) struct Done {
 }
 
 impl Done {
-    pub(super) fn contains(&self, part: u64) -> bool {
+    #[cfg(test)]
+    fn contains(&self, part: u64) -> bool {
         part < self.below || self.beyond.contains(&part)
     }
 

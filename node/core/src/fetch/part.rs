@@ -16,7 +16,6 @@ const TOGETHER: usize = 4;
 pub(super) struct Asked {
     pub(super) exchange: ExchangeId,
     pub(super) node: NodeId,
-    pub(super) location: Location,
     /// Chunks it says will come and that have not.
     expecting: u32,
     batch: Vec<(u8, Vec<u8>)>,
@@ -67,11 +66,10 @@ impl Active {
 
     pub(super) fn ask(&mut self, exchange: ExchangeId, candidate: Candidate) {
         self.tried.push((candidate.node, candidate.location));
-        let (node, location) = (candidate.node, candidate.location);
+        let node = candidate.node;
         self.asked = Some(Asked {
             exchange,
             node,
-            location,
             expecting: 0,
             batch: Vec::new(),
         });

@@ -231,7 +231,7 @@ impl Links {
         let id = StreamId(self.names.next());
         self.streams.insert(id, Place::On(link, number));
         self.numbers.insert((link, number), id);
-        events.push(LinkEvent::Accepted { stream: id, link });
+        events.push(LinkEvent::Accepted(id));
         Ok(())
     }
 

@@ -45,7 +45,6 @@ pub(crate) enum LinkEvent {
     /// A link is up.
     Up {
         link: LinkId,
-        remote: LinkPublic,
         address: SocketAddr,
         dialed: bool,
     },
@@ -54,7 +53,7 @@ pub(crate) enum LinkEvent {
     /// A control message arrived.
     Control { link: LinkId, message: Control },
     /// The other side opened a stream.
-    Accepted { stream: StreamId, link: LinkId },
+    Accepted(StreamId),
     /// Bytes have arrived on a stream.
     Readable(StreamId),
     /// Little is left to send on a stream whose feeder asked to hear.
@@ -288,7 +287,6 @@ impl Links {
         self.attach_waiting(remote, link, ctx.now);
         vec![LinkEvent::Up {
             link,
-            remote,
             address,
             dialed,
         }]

@@ -236,8 +236,9 @@ mod tests {
 
     #[test]
     fn a_descriptor_round_trips_and_fits() {
-        let all = vec!["127.0.0.1:1".parse().unwrap(), "[::1]:65535".parse().unwrap(); 4];
-        let descriptor = descriptor(all.into_iter().take(4).collect());
+        let all =
+            ["127.0.0.1:1", "[::1]:65535", "[::2]:1", "[::3]:2"].map(|text| text.parse().unwrap());
+        let descriptor = descriptor(all.to_vec());
         let bytes = descriptor.sign(&NETWORK, &key());
         assert!(bytes.len() <= DESCRIPTOR_MAX);
         assert_eq!(

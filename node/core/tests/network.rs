@@ -1,0 +1,206 @@
+//! Whole networks of real cores in one thread: what people do, and what goes wrong.
+
+mod world;
+
+use std::time::Duration;
+
+use oboro_cache::Store;
+use oboro_core::{Failure, Report};
+use world::World;
+
+fn content(length: usize) -> Vec<u8> {
+    let mut state = 0x1234_5678_u32;
+    (0..length)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        })
+        .collect()
+}
+
+fn titles(report: &Report) -> Vec<String> {
+    match report {
+        Report::Found { hits, .. } => hits.iter().map(|hit| hit.title.clone()).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn what_one_publishes_another_finds_and_fetches() {
+    let mut world = World::new(8, 1);
+    world.settle();
+    let file = content(3_000_000);
+    world.publish(1, "東京都庁の資料 annual report.pdf", &file);
+    let Report::Found { hits, .. } = world.search(6, &["report", "annual"]) else {
+        panic!("found")
+    };
+    assert_eq!(hits.len(), 1);
+    assert_eq!((hits[0].size, hits[0].terms), (3_000_000, 2));
+    let capability = hits[0].capability.clone();
+    assert_eq!(titles(world.search(7, &["東京都"])).len(), 1);
+    assert_eq!(world.fetch(6, &capability), Ok(file));
+}
+
+#[test]
+fn files_of_awkward_lengths_come_back_as_they_were() {
+    let mut world = World::new(6, 2);
+    world.settle();
+    for length in [0, 1, 32_767, 32_768, 32_769, 1 << 20, (1 << 20) + 1] {
+        let file = content(length);
+        let capability = world.publish(0, &format!("length {length}"), &file);
+        assert_eq!(world.fetch(5, &capability), Ok(file), "{length}");
+    }
+}
+
+#[test]
+fn a_file_with_two_levels_of_nodes_comes_back() {
+    let mut world = World::new(6, 3);
+    world.settle();
+    let file = content(17 << 20);
+    let capability = world.publish(0, "two levels", &file);
+    assert_eq!(capability.level, 2);
+    assert!(world.fetch(4, &capability) == Ok(file));
+}
+
+#[test]
+fn nothing_is_found_under_a_word_that_was_not_published() {
+    let mut world = World::new(6, 4);
+    world.settle();
+    world.publish(0, "something", &content(10));
+    assert!(matches!(
+        world.search(3, &["nothing"]),
+        Report::Failed(Failure::NotFound)
+    ));
+    assert!(matches!(
+        world.search(3, &["something", "else"]),
+        Report::Failed(Failure::NotFound)
+    ));
+    assert!(matches!(
+        world.search(3, &["!?"]),
+        Report::Failed(Failure::NoTerms)
+    ));
+}
+
+#[test]
+fn a_lone_node_says_that_it_is_not_joined() {
+    let mut world = World::new(1, 5);
+    world.run(Duration::from_secs(5));
+    assert!(matches!(
+        world.search(0, &["word"]),
+        Report::Failed(Failure::NotJoined)
+    ));
+    assert_eq!(world.try_publish(0, "title", b"content"), None);
+}
+
+#[test]
+fn two_nodes_of_eight_vanish_and_everything_is_still_there() {
+    let mut world = World::new(8, 6);
+    world.settle();
+    let file = content(5_000_000);
+    world.publish(0, "survivor of the storm", &file);
+    world.kill(3);
+    world.kill(5);
+    let Report::Found { hits, .. } = world.search(7, &["survivor", "storm"]) else {
+        panic!("found")
+    };
+    let capability = hits[0].capability.clone();
+    assert_eq!(world.fetch(7, &capability), Ok(file));
+}
+
+#[test]
+fn the_publisher_may_leave_when_it_is_done() {
+    let mut world = World::new(6, 7);
+    world.settle();
+    let file = content(2_000_000);
+    let capability = world.publish(2, "left behind", &file);
+    assert_eq!(
+        world.machines[2].store.stats().chunks,
+        0,
+        "nothing of its own publication is in its store (I1)"
+    );
+    world.kill(2);
+    assert_eq!(titles(world.search(4, &["behind"])), ["left behind"]);
+    assert_eq!(world.fetch(4, &capability), Ok(file));
+    assert_eq!(world.machines[4].node.stats().drops.get("chunk_lost"), None);
+}
+
+#[test]
+fn wrong_chunks_are_noticed_and_asked_for_elsewhere() {
+    let mut world = World::new(8, 8);
+    world.settle();
+    let file = content(3_000_000);
+    let capability = world.publish(0, "poisoned well", &file);
+    (1..4).for_each(|liar| world.machines[liar].lies = true);
+    assert_eq!(world.fetch(7, &capability), Ok(file));
+    assert!(world.machines[7].node.stats().violations["chunk_wrong"] > 0);
+}
+
+#[test]
+fn found_but_not_retrievable_is_told_apart() {
+    let mut world = World::new(6, 9);
+    world.settle();
+    let capability = world.publish(0, "gone", &content(100_000));
+    for machine in &mut world.machines {
+        machine.store = oboro_cache::MemoryStore::new(1 << 30);
+    }
+    assert!(matches!(
+        world.fetch(5, &capability),
+        Err(Failure::NotRetrievable { .. })
+    ));
+}
+
+#[test]
+fn a_fetch_goes_on_from_its_checkpoint() {
+    let mut world = World::new(6, 10);
+    world.settle();
+    let file = content(40 << 20);
+    let capability = world.publish(0, "long", &file);
+    let job = world.begin_fetch(5, &capability, None);
+    world.run_until(Duration::from_secs(60), |world| {
+        world.machines[5].checkpoints.contains_key(&job)
+    });
+    let checkpoint = world.machines[5].checkpoints[&job].clone();
+    let part = world.machines[5].sinks[&job].clone();
+    world.command_cancel(5, job);
+    let again = world.begin_fetch(5, &capability, Some(checkpoint));
+    world.machines[5].sinks.insert(again, part);
+    world.run_until(Duration::from_secs(600), |world| world.is_over(5, again));
+    assert!(world.machines[5].sinks[&again] == file);
+    let transferred =
+        world.machines[5].reports[&again]
+            .iter()
+            .rev()
+            .find_map(|report| match report {
+                Report::Progress(progress) => Some(progress.transferred),
+                _ => None,
+            });
+    assert!(
+        transferred.unwrap() < 36 << 20,
+        "what was done is not fetched again"
+    );
+}
+
+#[test]
+fn a_newcomer_learns_everybody_from_one() {
+    let mut world = World::new(12, 11);
+    world.settle();
+    let late = world.add(&[5]);
+    world.settle();
+    assert_eq!(world.machines[late].node.standing(world.now).view, 13);
+}
+
+#[test]
+fn a_node_that_starts_before_its_bootstrap_joins_when_that_comes() {
+    let mut world = World::new(3, 12);
+    world.machines[0].alive = false;
+    world.run(Duration::from_secs(120));
+    assert_eq!(world.machines[1].node.standing(world.now).peers.len(), 0);
+    world.machines[0].alive = true;
+    world.settle();
+}
+
+impl World {
+    fn command_cancel(&mut self, machine: usize, job: oboro_core::ids::JobId) {
+        self.command(machine, oboro_core::Command::Cancel { job, keep: true });
+    }
+}
