@@ -1,0 +1,193 @@
+//! Networks of nodes in one process, for tests.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use oboro_node::api::{
+    FetchRequest, Job, JobId, NodeApi, NodeState, PublishRequest, SearchRequest, SearchResults,
+};
+use oboro_node::{Network, NodeConfig, NodeHandle};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{RngCore, SeedableRng};
+
+/// However slow the machine is, what takes longer hangs.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Some nodes that know each other.
+pub struct Net {
+    dir: tempfile::TempDir,
+    network: Network,
+    nodes: Vec<NodeHandle>,
+}
+
+impl Net {
+    /// Starts nodes that all join through the first, and waits until each knows all.
+    pub async fn start(count: usize) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut rng = ChaCha20Rng::seed_from_u64(u64::from(std::process::id()));
+        let network = Network::private("test", true, &mut rng).unwrap();
+        let mut net = Self {
+            dir,
+            network,
+            nodes: Vec::new(),
+        };
+        for i in 0..count {
+            let node = NodeHandle::start(net.config(i)).await.unwrap();
+            if let Some(first) = net.nodes.first() {
+                node.join(first.invite().await.unwrap()).await.unwrap();
+            }
+            net.nodes.push(node);
+        }
+        net.settle().await;
+        net
+    }
+
+    /// Waits until every node knows all others.
+    pub async fn settle(&self) {
+        let begun = Instant::now();
+        for node in &self.nodes {
+            loop {
+                let status = node.status().await.unwrap();
+                let alone = self.nodes.len() == 1;
+                if alone
+                    || (status.state == NodeState::Joined && status.view + 1 == self.nodes.len())
+                {
+                    break;
+                }
+                assert!(
+                    begun.elapsed() < PATIENCE,
+                    "knows {} of {}",
+                    status.view,
+                    self.nodes.len()
+                );
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+
+    fn config(&self, i: usize) -> NodeConfig {
+        let mut config = NodeConfig::new(self.dir.path().join(format!("home{i}")));
+        config.network = Some(self.network.duplicate());
+        config.listen = vec!["127.0.0.1:0".parse().unwrap()];
+        config.quota = 256 << 20;
+        config
+    }
+
+    pub fn node(&self, i: usize) -> &NodeHandle {
+        &self.nodes[i]
+    }
+
+    /// Ends a node and starts it again.
+    pub async fn restart(&mut self, i: usize) {
+        self.nodes[i].shutdown().await;
+        self.nodes[i] = NodeHandle::start(self.config(i)).await.unwrap();
+        self.settle().await;
+    }
+
+    /// A path beside the homes that belongs to one node.
+    pub fn path(&self, i: usize, name: &str) -> PathBuf {
+        let dir = self.dir.path().join(format!("files{i}"));
+        std::fs::create_dir_all(&dir).unwrap();
+        dir.join(name)
+    }
+
+    pub fn output(&self, i: usize, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(i, name)).unwrap()
+    }
+
+    /// Names of incomplete files.
+    pub fn leftovers(&self, i: usize) -> Vec<String> {
+        let dir = self.path(i, "x").parent().unwrap().to_owned();
+        let names = std::fs::read_dir(dir).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.ends_with(".oboro-part")).collect()
+    }
+
+    pub async fn publish(&self, i: usize, name: &str, bytes: &[u8]) -> Job {
+        let path = self.path(i, name);
+        std::fs::write(&path, bytes).unwrap();
+        let request = PublishRequest {
+            path,
+            title: None,
+            keywords: None,
+            convergent: false,
+        };
+        let id = self.nodes[i].publish(request).await.unwrap();
+        self.end_of(i, id).await
+    }
+
+    pub async fn search(&self, i: usize, words: &[&str]) -> SearchResults {
+        let words = words.iter().map(|&word| word.to_owned()).collect();
+        let request = SearchRequest {
+            words,
+            timeout_ms: 20_000,
+        };
+        self.nodes[i].search(request).await.unwrap()
+    }
+
+    pub async fn fetch_hit(&self, i: usize, n: usize, name: &str) -> Job {
+        let id = self.begin_fetch(i, None, Some(n), name).await;
+        self.end_of(i, id).await
+    }
+
+    pub async fn fetch_urn(&self, i: usize, urn: &str, name: &str) -> Job {
+        let id = self.begin_fetch(i, Some(urn.to_owned()), None, name).await;
+        self.end_of(i, id).await
+    }
+
+    pub async fn begin_fetch(
+        &self,
+        i: usize,
+        urn: Option<String>,
+        n: Option<usize>,
+        name: &str,
+    ) -> JobId {
+        let output = self.path(i, name);
+        let request = FetchRequest {
+            urn,
+            n,
+            title: None,
+            output,
+            overwrite: false,
+        };
+        self.nodes[i].fetch(request).await.unwrap()
+    }
+
+    /// Waits for the end of a job.
+    pub async fn end_of(&self, i: usize, id: JobId) -> Job {
+        let begun = Instant::now();
+        loop {
+            let job = self.nodes[i].job(id, 5_000).await.unwrap();
+            if job.state.ended() {
+                return job;
+            }
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "{} at {} of {:?}",
+                job.phase,
+                job.done_bytes,
+                job.total_bytes
+            );
+        }
+    }
+
+    pub async fn stop(self) {
+        for node in &self.nodes {
+            node.shutdown().await;
+        }
+    }
+}
+
+/// Bytes that look like nothing, the same for the same seed.
+pub fn content(len: usize, seed: u8) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    ChaCha20Rng::from_seed([seed; 32]).fill_bytes(&mut bytes);
+    bytes
+}
+
+/// What to compare instead of megabytes.
+pub fn digest(bytes: &[u8]) -> [u8; 32] {
+    oboro_crypto::hash::blake2b_256(bytes)
+}
