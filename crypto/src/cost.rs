@@ -79,7 +79,10 @@ mod tests {
             lanes: 2,
         };
         let out = cost.stretch(b"password", &[b's'; 32]);
-        assert_eq!(HEXLOWER.encode(out.expose()), "96c1d2de8e8d9f30761acd1688594e90893c111489bbe60707a90be7e342fffe");
+        assert_eq!(
+            HEXLOWER.encode(out.expose()),
+            "96c1d2de8e8d9f30761acd1688594e90893c111489bbe60707a90be7e342fffe"
+        );
     }
 
     #[test]

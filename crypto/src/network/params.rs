@@ -125,7 +125,8 @@ mod tests {
 
     #[test]
     fn every_parameter_has_bounds() {
-        let cases: [(&str, fn(&mut Params)); 11] = [
+        type Change = fn(&mut Params);
+        let cases: [(&str, Change); 11] = [
             ("hops", |p| p.hops = 2),
             ("hops", |p| p.hops = 7),
             ("replicas", |p| p.replicas = 0),
