@@ -1,0 +1,51 @@
+//! Which directory is the node's home. Nothing is read or made here.
+
+use std::path::{Path, PathBuf};
+
+use etcetera::base_strategy::{BaseStrategy, Xdg};
+use oboro_node::api::{Code, Failure};
+
+/// The name of the default home in the user's state directory.
+const NAME: &str = "oboro";
+
+/// The home as an absolute path: what was asked for, else `$XDG_STATE_HOME/oboro`, else `~/.local/state/oboro`.
+///
+/// # Errors
+/// `usage` if an empty path was asked for; `failed` if the user has no home directory.
+pub fn resolve(asked: Option<&Path>) -> Result<PathBuf, Failure> {
+    let path = match asked {
+        Some(path) => path.to_owned(),
+        None => by_xdg()?,
+    };
+    std::path::absolute(&path).map_err(|error| {
+        Failure::new(Code::Usage, format!("the home can't be used: {error}"))
+            .hint("give --home DIR or set OBORO_HOME")
+    })
+}
+
+fn by_xdg() -> Result<PathBuf, Failure> {
+    let strategy = Xdg::new().map_err(|_| {
+        Failure::new(Code::Failed, "this user has no home directory")
+            .hint("give --home DIR or set OBORO_HOME")
+    })?;
+    let state = strategy
+        .state_dir()
+        .unwrap_or_else(|| strategy.home_dir().join(".local/state"));
+    Ok(state.join(NAME))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_is_made_absolute() {
+        let path = resolve(Some(Path::new("here"))).unwrap();
+        assert!(path.is_absolute() && path.ends_with("here"));
+    }
+
+    #[test]
+    fn an_empty_home_is_a_usage_error() {
+        assert_eq!(resolve(Some(Path::new(""))).unwrap_err().code, Code::Usage);
+    }
+}
