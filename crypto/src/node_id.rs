@@ -33,7 +33,10 @@ mod tests {
     fn an_id_has_fixed_bytes() {
         let network = Network::new("test", Params::local(), None).unwrap();
         let id = node_id(&network, &IdentityPublic([7; 32]));
-        assert_eq!(HEXLOWER.encode(id.as_bytes()), "f6a9b81ae38238299ce65e11d133350997c133495ac818839215074e47a98a8b");
+        assert_eq!(
+            HEXLOWER.encode(id.as_bytes()),
+            "f6a9b81ae38238299ce65e11d133350997c133495ac818839215074e47a98a8b"
+        );
     }
 
     #[test]
