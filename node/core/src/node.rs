@@ -18,7 +18,7 @@ use crate::fetch::Fetches;
 use crate::ids::{Counter, JobId};
 use crate::link::{LinkEvent, Links};
 use crate::peers::{Own, Peers};
-use crate::publish::Publishes;
+use crate::publish::{Publishes, Wish};
 use crate::search::Searches;
 use crate::serve::Serve;
 use crate::stats::{Standing, Stats};
@@ -248,11 +248,13 @@ impl Node {
             } => {
                 self.publishes.begin(
                     job,
-                    title,
-                    size,
-                    kind,
-                    terms,
-                    extra,
+                    Wish {
+                        title,
+                        size,
+                        kind,
+                        terms,
+                        extra,
+                    },
                     &mut self.peers,
                     &mut ctx,
                 );

@@ -36,6 +36,9 @@ pub(super) struct Candidate {
     rank: usize,
 }
 
+/// What candidates are compared by, least first: suspect, rank with doubt, badness, parts asked now, chance.
+type Likelihood = (bool, usize, u32, usize, u32);
+
 /// Everybody who may hold an extent, over all its placements, each node once for each placement.
 pub(super) fn all(
     directory: &dyn Directory,
@@ -67,7 +70,7 @@ pub(super) fn choose(
     chance: u32,
 ) -> Result<Candidate, bool> {
     let mut busy = false;
-    let mut best: Option<((bool, usize, u32, usize, u32), Candidate)> = None;
+    let mut best = None;
     for (index, candidate) in candidates.iter().enumerate() {
         if tried.contains(&(candidate.node, candidate.location)) {
             continue;
@@ -91,7 +94,10 @@ pub(super) fn choose(
             record.asked,
             spread,
         );
-        if best.as_ref().is_none_or(|(least, _)| key < *least) {
+        if best
+            .as_ref()
+            .is_none_or(|(least, _): &(Likelihood, Candidate)| key < *least)
+        {
             best = Some((key, *candidate));
         }
     }

@@ -133,7 +133,7 @@ impl Links {
         ctx: &mut Ctx<'_>,
     ) -> Result<(), Violation> {
         let mut frames = Frames::new(record);
-        while let Some(frame) = frames.next().map_err(malformed)? {
+        while let Some(frame) = frames.next_frame().map_err(malformed)? {
             let entry = self.links.get_mut(&link).ok_or("gone")?;
             if !allowed::frame(entry.phase, &frame) {
                 return Err("illegal_now");
@@ -149,7 +149,7 @@ impl Links {
                 }
             };
             let traffic = ctx.stats.class(class);
-            traffic.bytes_in += frame.len() as u64;
+            traffic.bytes_in += frame.encoded_len() as u64;
             traffic.frames_in += 1;
             match frame {
                 Frame::Control(body) => self.control(link, body, events, ctx)?,

@@ -139,7 +139,7 @@ impl Link {
                 return;
             }
             let frame = Frame::Control(message);
-            count_out(stats, Class::Control, frame.len());
+            count_out(stats, Class::Control, frame.encoded_len());
             frame.write(out);
             self.control.pop_front();
         }
@@ -177,7 +177,7 @@ fn pack_stream(number: u32, stream: &mut Stream, out: &mut Vec<u8>, end: usize, 
     }
     // Room for a close is kept, so that a stream's last record can carry it.
     let close = if stream.closing.is_some() {
-        Frame::Close(number, CloseReason::Done).len()
+        Frame::Close(number, CloseReason::Done).encoded_len()
     } else {
         0
     };
@@ -194,7 +194,7 @@ fn pack_stream(number: u32, stream: &mut Stream, out: &mut Vec<u8>, end: usize, 
 }
 
 fn write_counted(frame: &Frame<'_>, class: Class, out: &mut Vec<u8>, stats: &mut Stats) {
-    count_out(stats, class, frame.len());
+    count_out(stats, class, frame.encoded_len());
     frame.write(out);
 }
 

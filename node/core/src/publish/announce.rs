@@ -12,6 +12,7 @@ use oboro_crypto::terms::Term;
 use oboro_crypto::token::KeywordToken;
 use rand_core::RngCore;
 
+use super::Setting;
 use crate::action::Task;
 use crate::effect::{Ctx, Effect, Owner, Waiting};
 use crate::event::Computed;
@@ -22,7 +23,6 @@ use crate::peers::Peers;
 use crate::placement::candidates;
 use crate::serve::receipt_parts;
 use crate::wire::message::{Reply, Request};
-use oboro_crypto::provider::Provider;
 
 /// One entry on its way.
 struct Announcing {
@@ -188,8 +188,7 @@ impl Announce {
         &mut self,
         slot: u64,
         answer: &Answer,
-        network: &Network,
-        provider: &dyn Provider,
+        setting: &Setting<'_>,
         peers: &mut Peers,
         ctx: &mut Ctx<'_>,
     ) -> bool {
@@ -203,11 +202,15 @@ impl Announce {
         let receipt = match (answer, &active.entry) {
             (Answer::Reply(Reply::Receipt(receipt)), Some(entry)) => {
                 let digest = hash(labels::RECEIPT, &[&entry.bytes]);
-                let parts =
-                    receipt_parts(&network.id().0, &entry.location, &digest, receipt.until_day);
+                let parts = receipt_parts(
+                    &setting.network.id().0,
+                    &entry.location,
+                    &digest,
+                    receipt.until_day,
+                );
                 receipt.until_day >= entry.expires_day
                     && peers.view().identity(&node).is_some_and(|identity| {
-                        provider.verify(
+                        setting.provider.verify(
                             &identity,
                             labels::RECEIPT,
                             &parts.each_ref().map(Vec::as_slice),

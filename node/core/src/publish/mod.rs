@@ -1,18 +1,18 @@
 //! Publishing in two phases (DESIGN 8): extents placed and verified first, entries released after.
 
 mod announce;
+mod extents;
 mod job;
 mod placing;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use oboro_crypto::entry::Kind;
 use oboro_crypto::network::Network;
 use oboro_crypto::provider::Provider;
-use oboro_crypto::terms::Term;
 
-use self::job::{PublishJob, Setting, Wish};
+use self::job::PublishJob;
+pub(crate) use self::job::Wish;
 use crate::effect::Ctx;
 use crate::event::{Computed, SourceEvent};
 use crate::exchange::Answer;
@@ -22,6 +22,12 @@ use crate::limits::JOBS_MAX;
 use crate::peers::Peers;
 use crate::report::Report;
 use crate::time::Time;
+
+/// What a publication needs to know of the node it runs in.
+struct Setting<'a> {
+    network: &'a Network,
+    provider: &'a dyn Provider,
+}
 
 /// All publications under way.
 pub(crate) struct Publishes {
@@ -47,29 +53,11 @@ impl Publishes {
         self.jobs.contains_key(&job)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the fields of a command")]
-    pub(crate) fn begin(
-        &mut self,
-        job: JobId,
-        title: String,
-        size: u64,
-        kind: Kind,
-        terms: Vec<Term>,
-        extra: Vec<Term>,
-        peers: &mut Peers,
-        ctx: &mut Ctx<'_>,
-    ) {
+    pub(crate) fn begin(&mut self, job: JobId, wish: Wish, peers: &mut Peers, ctx: &mut Ctx<'_>) {
         if self.jobs.len() >= JOBS_MAX {
             ctx.report(job, Report::Failed(Failure::Busy));
             return;
         }
-        let wish = Wish {
-            title,
-            size,
-            kind,
-            terms,
-            extra,
-        };
         self.jobs.insert(
             job,
             PublishJob::new(job, wish, self.network.params.replicas),
@@ -98,7 +86,8 @@ impl Publishes {
         ctx: &mut Ctx<'_>,
     ) {
         self.with(job, peers, ctx, |publish, peers, setting, ctx| {
-            publish.answered(slot, answer, peers, setting, ctx)
+            publish.answered(slot, answer, peers, setting, ctx);
+            Ok(())
         });
     }
 

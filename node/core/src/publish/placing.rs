@@ -125,6 +125,48 @@ impl Placing {
         choice
     }
 
+    /// Whether a placement is to be asked for now.
+    pub(super) fn is_due(&self, spot: usize, now: Time) -> bool {
+        self.spots
+            .get(spot)
+            .is_some_and(|spot| matches!(spot.state, State::Wanted(at) if at <= now))
+    }
+
+    /// Of whom a placement was asked, and in which exchange.
+    pub(super) fn asked(&self, spot: usize) -> Option<(ExchangeId, NodeId)> {
+        match self.spots.get(spot).map(|spot| &spot.state) {
+            Some(State::Busy { exchange, node, .. }) => Some((*exchange, *node)),
+            _ => None,
+        }
+    }
+
+    /// A storer wants these chunks.
+    pub(super) fn will_send(&mut self, spot: usize, mask: u32) {
+        if let Some(State::Busy { unsent, .. }) =
+            self.spots.get_mut(spot).map(|spot| &mut spot.state)
+        {
+            *unsent = (0..32u8).filter(|index| mask & (1 << index) != 0).collect();
+        }
+    }
+
+    /// A storer has it.
+    pub(super) fn stored(&mut self, spot: usize, node: NodeId) {
+        if let Some(spot) = self.spots.get_mut(spot) {
+            spot.state = State::Stored(node);
+        }
+    }
+
+    /// A storer names a higher price: it is paid, unless that was done already.
+    pub(super) fn pay(&mut self, spot: usize, price: u8, now: Time) {
+        match self.spots.get_mut(spot) {
+            Some(place) if price > place.price => {
+                place.price = price;
+                place.state = State::Wanted(now);
+            }
+            _ => self.failed(spot),
+        }
+    }
+
     /// A storer did not take a placement: another is to be asked.
     pub(super) fn failed(&mut self, spot: usize) {
         if let Some(spot) = self.spots.get_mut(spot) {

@@ -70,7 +70,7 @@ pub enum Frame<'a> {
 impl Frame<'_> {
     /// Its length in a record.
     #[must_use]
-    pub const fn len(&self) -> usize {
+    pub const fn encoded_len(&self) -> usize {
         match self {
             Self::Control(body) => 3 + body.len(),
             Self::Open(_) => 5,
@@ -130,7 +130,7 @@ impl<'a> Frames<'a> {
     ///
     /// # Errors
     /// Any [`WireError`]; the link is then beyond repair.
-    pub fn next(&mut self) -> Result<Option<Frame<'a>>, WireError> {
+    pub fn next_frame(&mut self) -> Result<Option<Frame<'a>>, WireError> {
         if self.reader.is_empty() {
             return Ok(None);
         }
@@ -181,7 +181,7 @@ mod tests {
     fn read_all(record: &[u8]) -> Result<usize, WireError> {
         let mut frames = Frames::new(record);
         let mut count = 0;
-        while frames.next()?.is_some() {
+        while frames.next_frame()?.is_some() {
             count += 1;
         }
         Ok(count)
@@ -241,11 +241,11 @@ mod tests {
             let frame = build(&spec);
             let mut out = Vec::new();
             frame.write(&mut out);
-            prop_assert_eq!(out.len(), frame.len());
+            prop_assert_eq!(out.len(), frame.encoded_len());
             out.resize(out.len() + 20, 0);
             let mut frames = Frames::new(&out);
-            prop_assert_eq!(frames.next(), Ok(Some(frame)));
-            prop_assert_eq!(frames.next(), Ok(None));
+            prop_assert_eq!(frames.next_frame(), Ok(Some(frame)));
+            prop_assert_eq!(frames.next_frame(), Ok(None));
         }
 
         #[test]

@@ -1,0 +1,404 @@
+//! The first phase of publishing: each extent to its storers, with receipts, and a sample of them read back.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use oboro_crypto::eris::Run;
+use oboro_crypto::ids::NodeId;
+use oboro_crypto::{labels, work};
+use rand_core::RngCore;
+
+use super::Setting;
+use super::placing::{Placing, State};
+use crate::effect::{Body, Ctx, Effect, Owner};
+use crate::exchange::Answer;
+use crate::failure::Failure;
+use crate::ids::{Counter, ExchangeId, JobId};
+use crate::limits::{PLACING_MAX, PRICE_MAX, VERIFY_ONE_IN};
+use crate::peers::Peers;
+use crate::report::PublishSummary;
+use crate::serve::put::{all_of, work_context};
+use crate::serve::receipt_parts;
+use crate::time::Time;
+use crate::wire::message::{Put, Receipt, Refusal, Reply, Request};
+
+/// Chunks given to an exchange at once: a storer is never waited for longer than these take.
+const CHUNKS_AT_ONCE: usize = 8;
+
+/// What a request was for.
+#[derive(Clone, Copy)]
+enum What {
+    Put { extent: u64, spot: usize },
+    Verify { extent: u64 },
+}
+
+/// All extents being placed, and what has become of those that were.
+pub(super) struct Extents {
+    job: JobId,
+    what: BTreeMap<u64, What>,
+    placing: BTreeMap<u64, Placing>,
+    numbers: Counter,
+    refused_any: bool,
+    /// How well it went so far; terms and entries are not known here.
+    pub(super) summary: PublishSummary,
+    /// Content bytes placed.
+    pub(super) done: u64,
+    /// Chunk bytes sent.
+    pub(super) transferred: u64,
+    /// Requests that had to be made again elsewhere.
+    pub(super) retries: u64,
+}
+
+impl Extents {
+    pub(super) fn new(job: JobId) -> Self {
+        Self {
+            job,
+            what: BTreeMap::new(),
+            placing: BTreeMap::new(),
+            numbers: Counter::default(),
+            refused_any: false,
+            summary: PublishSummary {
+                fewest: u8::MAX,
+                ..PublishSummary::default()
+            },
+            done: 0,
+            transferred: 0,
+            retries: 0,
+        }
+    }
+
+    /// Whether one more may be placed beside those under way.
+    pub(super) fn has_room(&self) -> bool {
+        self.placing.len() < PLACING_MAX
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.placing.is_empty()
+    }
+
+    /// Takes an extent to place.
+    pub(super) fn add(&mut self, run: Run, setting: &Setting<'_>, ctx: &mut Ctx<'_>) {
+        // The root comes alone; a single leaf at the end may too, and deserves the look as much.
+        let verify = run.blocks.len() == 1 || ctx.rng.next_u32().is_multiple_of(VERIFY_ONE_IN);
+        let params = &setting.network.params;
+        let placing = Placing::new(
+            run,
+            &setting.network.id(),
+            params.replicas,
+            params.put_work,
+            verify,
+        );
+        self.placing.insert(self.numbers.next(), placing);
+    }
+
+    /// Asks for whatever is due; says whether an extent was completed.
+    pub(super) fn advance(
+        &mut self,
+        slots: &mut Counter,
+        peers: &mut Peers,
+        ctx: &mut Ctx<'_>,
+    ) -> Result<bool, Failure> {
+        let mut completed = false;
+        for extent in self.placing.keys().copied().collect::<Vec<_>>() {
+            self.ask_due(extent, slots, peers, ctx);
+            completed |= self.settle(extent, slots, ctx)?;
+        }
+        Ok(completed)
+    }
+
+    /// A storer answered. Gives the answer back if it was not for one of ours.
+    pub(super) fn answered(
+        &mut self,
+        slot: u64,
+        answer: Answer,
+        peers: &mut Peers,
+        setting: &Setting<'_>,
+        ctx: &mut Ctx<'_>,
+    ) -> Option<Answer> {
+        match self.what.get(&slot).copied() {
+            Some(What::Put { extent, spot }) => {
+                self.put_answered(slot, (extent, spot), &answer, peers, setting, ctx);
+                None
+            }
+            Some(What::Verify { extent }) => {
+                self.verify_answered(slot, extent, &answer, peers, ctx);
+                None
+            }
+            None => Some(answer),
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Time> {
+        self.placing.values().filter_map(Placing::deadline).min()
+    }
+
+    pub(super) fn exchanges(&self) -> impl Iterator<Item = ExchangeId> + '_ {
+        self.placing.values().flat_map(Placing::exchanges)
+    }
+
+    fn ask_due(&mut self, extent: u64, slots: &mut Counter, peers: &mut Peers, ctx: &mut Ctx<'_>) {
+        let Some(placing) = self.placing.get_mut(&extent) else {
+            return;
+        };
+        for spot in 0..placing.spots.len() {
+            if placing.is_due(spot, ctx.now)
+                && let Some(node) = placing.choose(spot, peers.view(), &peers.id())
+            {
+                let slot = slots.next();
+                self.what.insert(slot, What::Put { extent, spot });
+                ask_put(
+                    Owner::Publish {
+                        job: self.job,
+                        slot,
+                    },
+                    placing,
+                    spot,
+                    node,
+                    ctx,
+                );
+                peers.rely_on(&node, ctx);
+            }
+        }
+    }
+
+    /// Closes an extent when all its placements are settled and, if it is one of the sample, one was read back.
+    fn settle(
+        &mut self,
+        extent: u64,
+        slots: &mut Counter,
+        ctx: &mut Ctx<'_>,
+    ) -> Result<bool, Failure> {
+        let Some(placing) = self.placing.get_mut(&extent) else {
+            return Ok(false);
+        };
+        if !placing.is_settled() || placing.verifying.is_some() {
+            return Ok(false);
+        }
+        let receipts = placing.receipts();
+        if receipts == 0 {
+            return Err(if self.refused_any {
+                Failure::Refused
+            } else {
+                Failure::NoRoute
+            });
+        }
+        if placing.verify {
+            let slot = slots.next();
+            self.what.insert(slot, What::Verify { extent });
+            ask_back(
+                Owner::Publish {
+                    job: self.job,
+                    slot,
+                },
+                placing,
+                ctx,
+            );
+            return Ok(false);
+        }
+        self.done += placing.content();
+        self.summary.extents += 1;
+        self.summary.receipts += receipts as u64;
+        self.summary.fewest = self
+            .summary
+            .fewest
+            .min(u8::try_from(receipts).unwrap_or(u8::MAX));
+        self.placing.remove(&extent);
+        Ok(true)
+    }
+
+    fn put_answered(
+        &mut self,
+        slot: u64,
+        (extent, spot): (u64, usize),
+        answer: &Answer,
+        peers: &mut Peers,
+        setting: &Setting<'_>,
+        ctx: &mut Ctx<'_>,
+    ) {
+        let Some(placing) = self.placing.get_mut(&extent) else {
+            return;
+        };
+        let Some((exchange, node)) = placing.asked(spot) else {
+            return;
+        };
+        match answer {
+            Answer::Reply(Reply::Send(mask)) if mask & !all_of(placing.references.len()) == 0 => {
+                placing.will_send(spot, *mask);
+                self.transferred += send_some(placing, spot, ctx);
+                return;
+            }
+            Answer::Drained => {
+                self.transferred += send_some(placing, spot, ctx);
+                return;
+            }
+            Answer::Reply(Reply::Receipt(receipt)) => {
+                if is_genuine(receipt, placing, spot, &node, peers, setting, ctx) {
+                    placing.stored(spot, node);
+                    peers.succeeded(&node);
+                } else {
+                    ctx.stats.violated("receipt");
+                    placing.failed(spot);
+                }
+            }
+            Answer::Reply(Reply::Refused(Refusal::Price, price)) if *price <= PRICE_MAX => {
+                placing.pay(spot, *price, ctx.now);
+            }
+            Answer::Reply(Reply::Refused(Refusal::Busy, _)) => placing.wait(spot, ctx.now),
+            Answer::Reply(_) => {
+                self.refused_any = true;
+                self.retries += 1;
+                placing.failed(spot);
+            }
+            Answer::Chunk(..) | Answer::Failed(_) => {
+                peers.failed(&node, ctx.now);
+                self.retries += 1;
+                placing.failed(spot);
+            }
+        }
+        ctx.effect(Effect::Finish { exchange });
+        self.what.remove(&slot);
+    }
+
+    fn verify_answered(
+        &mut self,
+        slot: u64,
+        extent: u64,
+        answer: &Answer,
+        peers: &mut Peers,
+        ctx: &mut Ctx<'_>,
+    ) {
+        let Some(placing) = self.placing.get_mut(&extent) else {
+            return;
+        };
+        let Some((exchange, spot, index)) = placing.verifying else {
+            return;
+        };
+        let right = match answer {
+            Answer::Reply(Reply::Have(_)) | Answer::Drained => return,
+            Answer::Chunk(at, body) => {
+                *at == index && placing.blocks.get(usize::from(index)) == Some(body)
+            }
+            _ => false,
+        };
+        placing.verifying = None;
+        self.what.remove(&slot);
+        ctx.effect(Effect::Finish { exchange });
+        if right {
+            placing.verify = false;
+            self.summary.verified += 1;
+        } else {
+            // It gave a receipt and does not have it: its placement goes to another, which is then looked at too.
+            if let Some(State::Stored(node)) = placing.spots.get(spot).map(|spot| &spot.state) {
+                peers.failed(node, ctx.now);
+            }
+            ctx.stats.violated("receipt_without_data");
+            placing.failed(spot);
+            self.retries += 1;
+        }
+    }
+}
+
+fn is_genuine(
+    receipt: &Receipt,
+    placing: &Placing,
+    spot: usize,
+    by: &NodeId,
+    peers: &Peers,
+    setting: &Setting<'_>,
+    ctx: &Ctx<'_>,
+) -> bool {
+    let (Some(place), Some(identity)) = (placing.spots.get(spot), peers.view().identity(by)) else {
+        return false;
+    };
+    let digest = placing.extent().0;
+    let parts = receipt_parts(
+        &setting.network.id().0,
+        &place.location,
+        &digest,
+        receipt.until_day,
+    );
+    let parts = parts.each_ref().map(Vec::as_slice);
+    receipt.until_day > ctx.now.day()
+        && setting
+            .provider
+            .verify(&identity, labels::RECEIPT, &parts, &receipt.signature)
+}
+
+fn ask_put(owner: Owner, placing: &mut Placing, spot: usize, node: NodeId, ctx: &mut Ctx<'_>) {
+    let references = placing.references.clone();
+    let Some(place) = placing.spots.get_mut(spot) else {
+        return;
+    };
+    let day = ctx.now.day();
+    let context = work_context(&place.location, day, &references);
+    let put = Put {
+        index: place.index,
+        day,
+        work: work::solve(&context, place.price, 0),
+        references,
+    };
+    let exchange = ctx.ask(owner, node, Request::Put(put));
+    place.state = State::Busy {
+        exchange,
+        node,
+        unsent: VecDeque::new(),
+    };
+}
+
+/// Asks one of the storers for one chunk of what it has just promised to keep.
+fn ask_back(owner: Owner, placing: &mut Placing, ctx: &mut Ctx<'_>) {
+    let stored: Vec<(usize, NodeId)> = placing
+        .spots
+        .iter()
+        .enumerate()
+        .filter_map(|(spot, place)| {
+            if let State::Stored(node) = place.state {
+                Some((spot, node))
+            } else {
+                None
+            }
+        })
+        .collect();
+    let Some(&(spot, node)) = stored.get(ctx.rng.next_u32() as usize % stored.len().max(1)) else {
+        return;
+    };
+    let Some(place) = placing.spots.get(spot) else {
+        return;
+    };
+    let index = (ctx.rng.next_u32() as usize % placing.blocks.len().max(1)) as u8;
+    let request = Request::Get {
+        location: place.location,
+        wanted: 1 << index,
+    };
+    placing.verifying = Some((ctx.ask(owner, node, request), spot, index));
+}
+
+/// Gives an exchange its next chunks and asks to be told when there is room for more. Says how many bytes.
+fn send_some(placing: &mut Placing, spot: usize, ctx: &mut Ctx<'_>) -> u64 {
+    let blocks = Arc::clone(&placing.blocks);
+    let Some(place) = placing.spots.get_mut(spot) else {
+        return 0;
+    };
+    let State::Busy {
+        exchange, unsent, ..
+    } = &mut place.state
+    else {
+        return 0;
+    };
+    let mut bytes = 0;
+    for index in unsent.drain(..unsent.len().min(CHUNKS_AT_ONCE)) {
+        let body = Body::Shared(Arc::clone(&blocks), usize::from(index));
+        bytes += body.bytes().len() as u64;
+        ctx.effect(Effect::Chunk {
+            exchange: *exchange,
+            index,
+            body,
+        });
+    }
+    if !unsent.is_empty() {
+        ctx.effect(Effect::More {
+            exchange: *exchange,
+        });
+    }
+    bytes
+}
