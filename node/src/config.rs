@@ -178,7 +178,7 @@ impl From<Size> for String {
         let unit = UNITS
             .iter()
             .rev()
-            .find(|(_, bytes)| size.0 % bytes == 0 && size.0 > 0);
+            .find(|(_, bytes)| size.0.is_multiple_of(*bytes) && size.0 > 0);
         unit.map_or_else(
             || format!("{} B", size.0),
             |(name, bytes)| format!("{} {name}", size.0 / bytes),

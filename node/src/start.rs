@@ -109,7 +109,7 @@ fn resume(files: &JobFiles, records: Vec<Record>) -> (Vec<Job>, Vec<FetchPlan>) 
                 if let Err(error) = files.settle(&job, resumable) {
                     warn!(job = job.id, %error, "a job's end can't be kept");
                 }
-                history.push(job);
+                history.push(*job);
             }
         }
     }

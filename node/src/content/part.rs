@@ -156,6 +156,13 @@ impl Part {
         }
     }
 
+    /// One on a disk that is full; nothing lies at its path.
+    #[cfg(test)]
+    pub(super) fn full_disk(path: PathBuf) -> Self {
+        let file = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        Self { path, file }
+    }
+
     /// Gives it up.
     pub(crate) fn discard(self) {
         // What can't be removed stays behind, incomplete and private.

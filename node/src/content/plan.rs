@@ -95,7 +95,7 @@ pub(crate) enum Resumed {
     /// It goes on.
     Fetch(Box<FetchPlan>),
     /// It has ended; this is its last state.
-    Ended(Job),
+    Ended(Box<Job>),
 }
 
 impl FetchPlan {
@@ -168,7 +168,7 @@ impl FetchPlan {
     /// Takes up a job that was running when the node ended.
     pub(crate) fn resume(files: &JobFiles, record: Record) -> Resumed {
         let job = record.job.clone();
-        let ended = |failure| Resumed::Ended(ended(job.clone(), Some(failure)));
+        let ended = |failure| Resumed::Ended(Box::new(ended(job.clone(), Some(failure))));
         let Some(fetch) = record.fetch.clone() else {
             return ended(interrupted());
         };
@@ -176,7 +176,7 @@ impl FetchPlan {
         if let Some(length) = length.filter(|length| is_file_of(&fetch.output, *length)) {
             let mut job = ended_job(job, JobState::Done);
             (job.done_bytes, job.total_bytes) = (length, Some(length));
-            return Resumed::Ended(job);
+            return Resumed::Ended(Box::new(job));
         }
         let capability = match fault::capability(&fetch.urn) {
             Ok(capability) => capability,

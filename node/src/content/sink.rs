@@ -224,3 +224,7 @@ fn not_a_file() -> Failure {
         "what was published under this URN is not a whole file",
     )
 }
+
+#[cfg(test)]
+#[path = "sink_tests.rs"]
+mod tests;

@@ -35,6 +35,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const DISCARD_PAUSE: Duration = Duration::from_millis(20);
 const DISCARD_BYTES: usize = 4096;
 
+/// Reads before a silent connection is closed: 1 MiB, more than the system holds for one that is read.
+const DISCARDS_AT_END: usize = 256;
+
 /// What strangers may cost.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
@@ -234,5 +237,11 @@ async fn keep_silent(stream: &TcpStream, until: Instant, mut go: oneshot::Receiv
         () = sleep_until(until) => {}
         _ = &mut go => {}
         () = discard_forever => {}
+    }
+    let mut bytes = [0; DISCARD_BYTES];
+    for _ in 0..DISCARDS_AT_END {
+        if !matches!(stream.try_read(&mut bytes), Ok(1..)) {
+            return;
+        }
     }
 }
