@@ -171,6 +171,12 @@ impl Home {
         Ok(made.is_ok())
     }
 
+    /// Whether the disk has room for `len` more bytes: not if the reserve had to be given up, and not the last bytes,
+    /// which the database needs to go on.
+    pub(crate) fn may_grow(&self, len: u64) -> Result<bool, CacheError> {
+        Ok(self.take_reserve()? && free_bytes(&self.dir)? >= self.reserve.saturating_add(len))
+    }
+
     /// Bytes of all files in the directory.
     pub(crate) fn size(&self) -> Result<u64, CacheError> {
         files::size(&self.dir).map_err(CacheError::io("measure the cache directory"))

@@ -83,10 +83,14 @@ impl Shelf {
         self.budget
     }
 
+    /// Bytes the files grow by.
+    pub(crate) fn step(&self) -> u64 {
+        self.slots.class().group_len()
+    }
+
     /// Whether the files may grow by a group that leaves `aside` bytes of the budget alone.
     pub(crate) fn may_grow(&self, aside: u64) -> bool {
-        let needed = self.slots.len() + self.slots.class().group_len() + aside;
-        needed <= self.budget
+        self.len() + self.step() + aside <= self.budget
     }
 
     /// Adds a group of free slots. False if the disk is full.

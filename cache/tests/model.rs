@@ -198,16 +198,16 @@ fn in_memory(steps: &[Step]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 20, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_store_on_disk_does_what_the_model_does(steps in prop::collection::vec(step(), 1..120)) {
+    fn the_store_on_disk_does_what_the_model_does(steps in prop::collection::vec(step(), 1..100)) {
         let dir = tempfile::tempdir().expect("a directory");
         on_disk(dir.path(), &steps);
     }
 
     #[test]
-    fn the_store_in_memory_does_what_the_model_does(steps in prop::collection::vec(step(), 1..120)) {
+    fn the_store_in_memory_does_what_the_model_does(steps in prop::collection::vec(step(), 1..100)) {
         in_memory(&steps);
     }
 }

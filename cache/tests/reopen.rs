@@ -5,8 +5,8 @@ mod common;
 use std::fs;
 
 use common::{
-    SMALL, bytes_of, close, entries_of, entry, extent, files, is_whole, key, location, open,
-    opened, reference, with_quota,
+    SMALL, bytes_of, close, entries_of, entry, extent, extent_at, files, is_whole, key, location,
+    open, opened, reference, with_quota,
 };
 use oboro_cache::{CacheConfig, CacheError, Put, SledStore, Store};
 use oboro_crypto::{NodeId, Secret};
@@ -215,7 +215,8 @@ fn a_smaller_quota_is_kept_from_the_moment_of_opening() {
         .filter(|&n| entries_of(&mut store, n) == [n])
         .count();
     assert!(entries > 500, "{entries} entries are left");
-    store.put_extent(extent(100, 32)).expect("put");
+    let near = extent_at(100, 32, [0; 32], 100);
+    assert_eq!(store.put_extent(near).expect("put"), Put::Stored);
     assert!(is_whole(&mut store, 100, 32));
 }
 

@@ -33,7 +33,10 @@ impl Parts {
             if let Some(slots) = self.chunks.take_together(count) {
                 return Ok(Some(slots));
             }
-            if self.chunks.may_grow(self.aside) && self.chunks.grow()? {
+            if self.chunks.may_grow(self.aside)
+                && self.home.may_grow(self.chunks.step())?
+                && self.chunks.grow()?
+            {
                 continue;
             }
             if self.aside > 0 {
@@ -68,7 +71,10 @@ impl Parts {
         if let Some(slots) = self.entries.take_together(1) {
             return Ok(slots.first().copied());
         }
-        if !(self.entries.may_grow(0) && self.entries.grow()?) {
+        let grown = self.entries.may_grow(0)
+            && self.home.may_grow(self.entries.step())?
+            && self.entries.grow()?;
+        if !grown {
             let sample = self.sample(index, ENTRY)?;
             if !self.evict_entry(index, &sample, new)? {
                 return Ok(None);

@@ -75,6 +75,7 @@ impl Parts {
         self.entries.sync()?;
         let generation = index.flush(&self.sealing)?;
         self.home.note_flush(&self.sealing, generation)?;
+        self.home.take_reserve()?;
         Ok(())
     }
 
