@@ -12,8 +12,8 @@ use oboro_core::Event;
 use oboro_core::action::SinkCommand;
 use oboro_core::event::SinkEvent;
 use oboro_core::ids::JobId;
-use oboro_core::limits::SINK_WRITES_MAX;
-use oboro_crypto::eris::{BlockKey, open_leaf, unpad};
+use oboro_core::limits::{FETCH_PARTS, SINK_WRITES_MAX};
+use oboro_crypto::eris::{BlockKey, RUN_MAX, open_leaf, unpad};
 use oboro_crypto::network::CHUNK_BYTES;
 use tokio::sync::mpsc;
 
@@ -22,8 +22,9 @@ use crate::api::{Code, Failure};
 use crate::fault;
 use crate::jobs::{FetchRecord, JobFiles, Record};
 
-/// Commands waiting: all the writes the core has under way at once, and some checkpoints. Beyond it the job fails.
-const COMMANDS_MAX: usize = SINK_WRITES_MAX as usize * 2;
+/// Commands waiting: the writes at which the core asks for no more, one for each chunk that was asked for before that,
+/// and some checkpoints. Beyond it the job fails.
+const COMMANDS_MAX: usize = SINK_WRITES_MAX as usize + FETCH_PARTS * RUN_MAX + 16;
 
 /// A running writer.
 pub(crate) struct Sink {
