@@ -23,6 +23,7 @@ pub struct Oboro {
 
 /// What every command takes.
 #[derive(Args)]
+#[command(next_help_heading = "Options of every command")]
 pub struct Common {
     /// The node's state directory [default: by XDG, usually ~/.local/state/oboro]
     #[arg(long, value_name = "DIR", env = "OBORO_HOME", global = true)]
@@ -96,7 +97,7 @@ pub struct Demo {
     pub files: Vec<PathBuf>,
     /// How many nodes to run
     #[arg(long, value_name = "N", default_value_t = 8)]
-    #[arg(value_parser = clap::value_parser!(u16).range(2..=64))]
+    #[arg(value_parser = clap::value_parser!(u16).range(3..=64))]
     pub nodes: u16,
     /// Keep the nodes' homes and say where they are
     #[arg(long)]
@@ -272,12 +273,11 @@ pub struct ErisEncode {
 }
 
 /// The two block sizes of ERIS 1.0.
+// Their values say it all; documentation here would lengthen the help.
 #[derive(Clone, Copy, ValueEnum)]
 pub enum BlockBytes {
-    /// 1 KiB.
     #[value(name = "1024")]
     Small,
-    /// 32 KiB.
     #[value(name = "32768")]
     Large,
 }

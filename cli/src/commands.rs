@@ -24,6 +24,7 @@ use crate::data::Outcome;
 use crate::halt::Halt;
 use crate::home;
 use crate::ui::Ui;
+use interrupt::Interrupts;
 
 /// Runs a command to its end.
 ///
@@ -64,7 +65,7 @@ pub fn run(oboro: Oboro, ui: &mut dyn Ui) -> Result<Outcome, Halt> {
 fn until_interrupted(
     command: impl Future<Output = Result<Outcome, Halt>>,
 ) -> Result<Outcome, Halt> {
-    waiting()?.block_on(interrupt::or(command))
+    waiting()?.block_on(async { Interrupts::listen()?.or(command).await })
 }
 
 /// A runtime for commands that only wait.

@@ -64,11 +64,17 @@ pub struct Outcome {
     pub data: Data,
     /// What went wrong with a part of it.
     pub partly: Option<Failure>,
+    /// A line of talk for after the data: the next step.
+    pub next: Option<String>,
 }
 
 impl From<Data> for Outcome {
     fn from(data: Data) -> Self {
-        Self { data, partly: None }
+        Self {
+            data,
+            partly: None,
+            next: None,
+        }
     }
 }
 
@@ -89,6 +95,21 @@ pub struct Published {
     /// Whether it is one of several, so that its name is worth showing.
     #[serde(skip)]
     pub among_others: bool,
+}
+
+impl Published {
+    /// A file that isn't published yet.
+    #[must_use]
+    pub fn of(file: &Path, among_others: bool) -> Self {
+        Self {
+            file: file.to_owned(),
+            urn: None,
+            bytes: 0,
+            note: None,
+            error: None,
+            among_others,
+        }
+    }
 }
 
 /// One file fetched.

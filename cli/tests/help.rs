@@ -5,8 +5,29 @@ mod common;
 use common::{Place, golden};
 
 const COMMANDS: [&str; 23] = [
-    "", "demo", "network", "network new", "init", "run", "start", "stop", "restart", "status", "invite", "join",
-    "peers", "publish", "search", "fetch", "jobs", "cancel", "stats", "refuse", "eris", "eris encode", "eris decode",
+    "",
+    "demo",
+    "network",
+    "network new",
+    "init",
+    "run",
+    "start",
+    "stop",
+    "restart",
+    "status",
+    "invite",
+    "join",
+    "peers",
+    "publish",
+    "search",
+    "fetch",
+    "jobs",
+    "cancel",
+    "stats",
+    "refuse",
+    "eris",
+    "eris encode",
+    "eris decode",
 ];
 
 #[test]
@@ -33,7 +54,9 @@ fn help_lists_every_exit_code() {
     let help = Place::new().run(&["help"]).expect(0).stdout;
     for code in oboro_node::api::Code::ALL {
         let exit = code.exit();
-        let listed = help.lines().any(|line| line.trim_start().starts_with(&format!("{exit}  ")));
+        let listed = help
+            .lines()
+            .any(|line| line.trim_start().starts_with(&format!("{exit}  ")));
         assert!(listed, "{exit}");
     }
 }

@@ -24,7 +24,7 @@ use tempfile::TempDir;
 
 use self::cluster::Cluster;
 use self::scan::Marks;
-use super::interrupt;
+use super::interrupt::Interrupts;
 use crate::args;
 use crate::data::{Data, DemoFile, DemoNode, DemoReport, Outcome};
 use crate::halt::Halt;
@@ -41,12 +41,15 @@ const READ: usize = 1 << 20;
 
 /// `oboro demo`
 pub async fn demo(args: &args::Demo, ui: &mut dyn Ui) -> Result<Outcome, Halt> {
+    let mut interrupts = Interrupts::listen()?;
     let folder = tempfile::Builder::new()
         .prefix("oboro-demo-")
         .tempdir()
         .map_err(|error| Failure::new(Code::Failed, format!("no temporary folder: {error}")))?;
     let mut cluster = Cluster::new(folder.path(), args.nodes)?;
-    let told = interrupt::or(tell(args, folder.path(), &mut cluster, ui)).await;
+    let told = interrupts
+        .or(tell(args, folder.path(), &mut cluster, ui))
+        .await;
     ui.progress_over();
     cluster.end().await;
     let mut report = told?;
@@ -57,8 +60,10 @@ pub async fn demo(args: &args::Demo, ui: &mut dyn Ui) -> Result<Outcome, Halt> {
             "the demo failed: not everything was equal and unreadable",
         )
     });
-    let data = Data::Demo(Box::new(report));
-    Ok(Outcome { data, partly })
+    Ok(Outcome {
+        partly,
+        ..Data::Demo(Box::new(report)).into()
+    })
 }
 
 /// Everything while the nodes run.
@@ -78,7 +83,7 @@ async fn tell(
     ui.say(&format!("Starting {} nodes on this machine …", args.nodes));
     let joined = cluster.start().await?;
     let (Some(publisher), Some(fetcher)) = (cluster.first(), cluster.last()) else {
-        return Err(Failure::new(Code::Usage, "a demo needs two nodes"));
+        return Err(Failure::new(Code::Usage, "a demo needs several nodes"));
     };
     let mut marks = Marks::default();
     let mut told = Vec::new();
@@ -111,17 +116,13 @@ async fn one(
     marks: &mut Marks,
     ui: &mut dyn Ui,
 ) -> Result<DemoFile, Failure> {
-    let title = file
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    let words = sample::words(&title);
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let (title, words) = sample::title_and_words(&name);
     let path = std::path::absolute(file).map_err(|error| unusable(file, &error))?;
     let began = Instant::now();
     let request = PublishRequest {
         path,
-        title: None,
+        title: Some(title.clone()),
         keywords: None,
         convergent: false,
     };

@@ -16,7 +16,7 @@ use oboro_node::eris::{self, BlockSize, Capability, ConvergenceSecret, DecodeErr
 use tempfile::NamedTempFile;
 
 use super::fetch::may_write;
-use super::interrupt;
+use super::interrupt::Interrupts;
 use crate::args::{BlockBytes, ErisDecode, ErisEncode};
 use crate::data::{Data, Decoded, Encoded, Outcome};
 use crate::halt::Halt;
@@ -45,12 +45,13 @@ pub async fn decode(args: ErisDecode, ui: &mut dyn Ui) -> Result<Outcome, Halt> 
 async fn off_thread<T: Send + 'static>(
     work: impl FnOnce(&AtomicBool) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Halt> {
+    let mut interrupts = Interrupts::listen()?;
     let stop = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&stop);
     let mut thread = tokio::task::spawn_blocking(move || work(&seen));
     let ended = tokio::select! {
         ended = &mut thread => ended,
-        _ = interrupt::pressed() => {
+        () = interrupts.pressed() => {
             stop.store(true, Ordering::Relaxed);
             thread.await
         }

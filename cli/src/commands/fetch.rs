@@ -9,7 +9,8 @@ use oboro_node::api::{
 };
 use oboro_node::eris::{Capability, URN_PREFIX};
 
-use super::{interrupt, join, watch};
+use super::interrupt::Interrupts;
+use super::{join, watch};
 use crate::args;
 use crate::client::Client;
 use crate::data::{Data, Fetched, Outcome};
@@ -35,20 +36,21 @@ pub async fn fetch(
     ui: &mut dyn Ui,
 ) -> Result<Outcome, Halt> {
     let client = Client::new(home);
+    let mut interrupts = Interrupts::listen()?;
     let to_stdout = args.output.as_deref() == Some(Path::new("-"));
     if to_stdout && json {
         let failure = Failure::new(Code::Usage, "--json and -o - both want stdout");
         return Err(failure.into());
     }
-    ui.say(&interrupt::or(client.status()).await?.anonymity);
-    let target = interrupt::or(target(&client, &args.what)).await?;
+    ui.say(&interrupts.or(client.status()).await?.anonymity);
+    let target = interrupts.or(target(&client, &args.what)).await?;
     if to_stdout {
-        return through_folder(home, &client, target, ui).await;
+        return through_folder(home, &client, target, &mut interrupts, ui).await;
     }
     let output = output(args.output.as_deref(), &target)?;
     may_write(&output, args.force)?;
-    let id = interrupt::or(start(&client, target, &output)).await?;
-    let job = watch::watch(&client, id, ui).await?;
+    let id = interrupts.or(start(&client, target, &output)).await?;
+    let job = watch::watch(&client, id, &mut interrupts, ui).await?;
     Ok(Data::Fetched(fetched(&job, Some(output))).into())
 }
 
@@ -90,6 +92,7 @@ async fn through_folder(
     home: &Path,
     client: &Client,
     target: Target,
+    interrupts: &mut Interrupts,
     ui: &mut dyn Ui,
 ) -> Result<Outcome, Halt> {
     let folder = tempfile::Builder::new()
@@ -97,8 +100,8 @@ async fn through_folder(
         .tempdir_in(home)
         .map_err(|error| unusable(home, &error))?;
     let output = folder.path().join("file");
-    let id = interrupt::or(start(client, target, &output)).await?;
-    let job = match watch::watch(client, id, ui).await {
+    let id = interrupts.or(start(client, target, &output)).await?;
+    let job = match watch::watch(client, id, interrupts, ui).await {
         Ok(job) => job,
         Err(halt) => {
             // Its output goes with the folder, so nobody needs the rest.

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use oboro_node::api::{Code, Failure, PublishRequest};
 
-use super::{interrupt, watch};
+use super::interrupt::Interrupts;
+use super::watch;
 use crate::args;
 use crate::client::Client;
 use crate::data::{Data, Outcome, Published};
@@ -21,15 +22,17 @@ pub async fn publish(
     args: &args::Publish,
     ui: &mut dyn Ui,
 ) -> Result<Outcome, Halt> {
+    let mut interrupts = Interrupts::listen()?;
     let files = all_files(&args.files, ui)?;
     check(args, files.len())?;
-    ui.say(&interrupt::or(client.status()).await?.anonymity);
+    ui.say(&interrupts.or(client.status()).await?.anonymity);
     if args.convergent {
         ui.say("Convergent: whoever has the same file can recognise it in the network.");
     }
     let mut published = Vec::new();
     for file in &files {
-        let one = one(client, args, file, files.len() > 1, ui).await?;
+        let mut one = Published::of(file, files.len() > 1);
+        publish_one(client, args, &mut one, &mut interrupts, ui).await?;
         ui.early(&Data::Published(one.clone()))?;
         published.push(one);
     }
@@ -37,35 +40,28 @@ pub async fn publish(
 }
 
 /// Publishes one file. A failure of this file is part of the result; one that ends everything is an error.
-async fn one(
+async fn publish_one(
     client: &Client,
     args: &args::Publish,
-    file: &Path,
-    among_others: bool,
+    published: &mut Published,
+    interrupts: &mut Interrupts,
     ui: &mut dyn Ui,
-) -> Result<Published, Halt> {
-    let mut published = Published {
-        file: file.to_owned(),
-        urn: None,
-        bytes: 0,
-        note: None,
-        error: None,
-        among_others,
+) -> Result<(), Halt> {
+    let request = request(args, &published.file)?;
+    let started = interrupts.or(client.publish(&request)).await;
+    let job = match started {
+        Ok(id) => watch::watch(client, id, interrupts, ui).await,
+        Err(halt) => Err(halt),
     };
-    let job = async {
-        let request = request(args, file)?;
-        let id = interrupt::or(client.publish(&request)).await?;
-        watch::watch(client, id, ui).await
-    };
-    match job.await {
+    match job {
         Ok(job) => {
             published.urn = job.urn;
             published.bytes = job.total_bytes.unwrap_or(job.done_bytes);
             published.note = job.note;
         }
         Err(Halt::Failure(failure)) if !ends_everything(failure.code) => {
-            if among_others {
-                ui.say(&format!("{}: {failure}", file.display()));
+            if published.among_others {
+                ui.say(&format!("{}: {failure}", published.file.display()));
             }
             published.error = Some(failure);
         }
@@ -74,7 +70,7 @@ async fn one(
     if let Some(note) = &published.note {
         ui.say(note);
     }
-    Ok(published)
+    Ok(())
 }
 
 fn ends_everything(code: Code) -> bool {
@@ -122,8 +118,10 @@ fn summary(mut files: Vec<Published>) -> Result<Outcome, Halt> {
         let message = format!("{failed} of {all} files were not published");
         Failure::new(Code::Partly, message)
     });
-    let data = Data::AllPublished { files };
-    Ok(Outcome { data, partly })
+    Ok(Outcome {
+        partly,
+        ..Data::AllPublished { files }.into()
+    })
 }
 
 /// The files named, those of folders included. Everything is looked at before anything is published.

@@ -7,6 +7,7 @@ use std::path::Path;
 use oboro_node::api::{Code, Failure, NodeApi, Status};
 use oboro_node::control::{self, Ended, Socket};
 use oboro_node::{NodeConfig, NodeHandle, SecretBytes};
+use rustix::fs::Mode;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -40,6 +41,8 @@ pub fn run(
 
 /// Everything before the node starts: terminal, log, configuration, passphrase.
 fn prepare(home: &Path, args: &args::Run) -> Result<NodeConfig, Failure> {
+    // Whatever libraries write into the home is for its owner alone, too.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
     let mut given = None;
     if args.detached {
         given = passphrase::from_stdin()?;

@@ -25,12 +25,14 @@ pub async fn search(client: &Client, args: args::Search, ui: &mut dyn Ui) -> Res
     if !results.complete {
         ui.say(&answers(&results));
     }
-    if let [only] = results.hits.as_slice() {
-        ui.say(&format!("Fetch it with: oboro fetch {}", only.n));
-    } else {
-        ui.say("Fetch one with: oboro fetch N");
-    }
-    Ok(Data::Found(results).into())
+    let next = match results.hits.as_slice() {
+        [only] => format!("Fetch it with: oboro fetch {}", only.n),
+        _ => "Fetch one with: oboro fetch N".to_owned(),
+    };
+    Ok(Outcome {
+        next: Some(next),
+        ..Data::Found(results).into()
+    })
 }
 
 fn nothing(results: &SearchResults) -> Failure {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use oboro_node::api::{Code, Failure, Job, JobId, JobState};
 
-use super::interrupt;
+use super::interrupt::Interrupts;
 use crate::client::Client;
 use crate::halt::Halt;
 use crate::ui::Ui;
@@ -19,10 +19,15 @@ const PAUSE: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// The job's failure; `interrupted` when the user presses Ctrl-C, which leaves the job running.
-pub async fn watch(client: &Client, id: JobId, ui: &mut dyn Ui) -> Result<Job, Halt> {
+pub async fn watch(
+    client: &Client,
+    id: JobId,
+    interrupts: &mut Interrupts,
+    ui: &mut dyn Ui,
+) -> Result<Job, Halt> {
     let result = tokio::select! {
         result = follow(client, id, ui) => result,
-        Halt::Failure(failure) = interrupt::pressed() => Err(left_running(failure, id)),
+        () = interrupts.pressed() => Err(left_running(id)),
     };
     ui.progress_over();
     Ok(result?)
@@ -46,10 +51,7 @@ async fn follow(client: &Client, id: JobId, ui: &mut dyn Ui) -> Result<Job, Fail
     }
 }
 
-fn left_running(failure: Failure, id: JobId) -> Failure {
-    if failure.code != Code::Interrupted {
-        return failure;
-    }
+fn left_running(id: JobId) -> Failure {
     Failure::new(
         Code::Interrupted,
         format!("interrupted; the node goes on with job {id}"),

@@ -26,6 +26,10 @@ pub fn write(report: &DemoReport, out: &mut dyn Write, page: Page) -> io::Result
     }
     writeln!(out)?;
     table(&report.nodes).write(out)?;
+    writeln!(
+        out,
+        "Served and held: chunks of 32 KiB. Share: of all chunks of the files."
+    )?;
     writeln!(out)?;
     verdict(report, out)
 }
@@ -68,9 +72,9 @@ fn table(nodes: &[DemoNode]) -> Table {
         ("out", Side::Right),
         ("streams", Side::Right),
         ("queries", Side::Right),
-        ("chunks served", Side::Right),
-        ("chunks held", Side::Right),
-        ("of the files", Side::Right),
+        ("served", Side::Right),
+        ("held", Side::Right),
+        ("share", Side::Right),
         ("could read", Side::Right),
     ]);
     for node in nodes {

@@ -59,6 +59,11 @@ pub fn file_name(title: &str) -> Option<String> {
         .trim_matches(|c: char| c.is_whitespace() || c == '.')
         .trim_start_matches(['-', '~']);
     let mut name = shorten(bare.trim(), NAME_MAX - 1);
+    // Cutting can bring a blank or a dot to the end.
+    name.truncate(
+        name.trim_end_matches(|c: char| c.is_whitespace() || c == '.')
+            .len(),
+    );
     if is_device(&name) {
         name.insert(0, '_');
     }

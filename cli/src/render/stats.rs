@@ -13,7 +13,7 @@ use super::{safe, units};
 /// # Errors
 /// The writer's.
 pub fn write(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "Since {}", units::seconds(stats.uptime_s))?;
+    writeln!(out, "In {}", units::seconds(stats.uptime_s))?;
     traffic(stats, out)?;
     writeln!(out)?;
     let s = &stats.streams;
@@ -29,29 +29,20 @@ pub fn write(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
         ],
     )?;
     let s = &stats.served;
-    let bytes = units::bytes(s.bytes);
-    row(
-        out,
-        "served",
-        &[
-            (s.queries, "queries"),
-            (s.entries, "entries"),
-            (s.extents, "extents"),
-            (s.chunks, "chunks"),
-        ],
-    )?;
-    line(out, "", &bytes)?;
+    let what = [
+        (s.queries, "queries"),
+        (s.entries, "entries"),
+        (s.extents, "extents"),
+        (s.chunks, "chunks"),
+    ];
+    with_bytes(out, "served", &what, s.bytes)?;
     let s = &stats.stored;
-    row(
-        out,
-        "stored",
-        &[
-            (s.extents, "extents"),
-            (s.chunks, "chunks"),
-            (s.entries, "entries"),
-        ],
-    )?;
-    line(out, "", &units::bytes(s.bytes))?;
+    let what = [
+        (s.extents, "extents"),
+        (s.chunks, "chunks"),
+        (s.entries, "entries"),
+    ];
+    with_bytes(out, "stored", &what, s.bytes)?;
     cache(stats, out)?;
     let h = &stats.handshakes;
     row(
@@ -124,11 +115,28 @@ fn cache(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn row(out: &mut dyn Write, name: &str, counts: &[(u64, &str)]) -> io::Result<()> {
+    line(out, name, &listed(counts))
+}
+
+fn with_bytes(
+    out: &mut dyn Write,
+    name: &str,
+    counts: &[(u64, &str)],
+    bytes: u64,
+) -> io::Result<()> {
+    line(
+        out,
+        name,
+        &format!("{}: {}", listed(counts), units::bytes(bytes)),
+    )
+}
+
+fn listed(counts: &[(u64, &str)]) -> String {
     let parts: Vec<String> = counts
         .iter()
         .map(|(n, what)| format!("{} {what}", units::count(*n)))
         .collect();
-    line(out, name, &parts.join(", "))
+    parts.join(", ")
 }
 
 fn causes(out: &mut dyn Write, name: &str, causes: &BTreeMap<String, u64>) -> io::Result<()> {

@@ -41,7 +41,14 @@ impl Terminal {
     /// Writes how a command ended and returns the exit code.
     pub fn finish(&mut self, result: Result<Outcome, Halt>) -> u8 {
         self.progress_over();
-        match result.and_then(|outcome| self.put(&outcome).map(|()| outcome.partly)) {
+        let written = result.and_then(|outcome| {
+            self.put(&outcome)?;
+            if let Some(next) = &outcome.next {
+                self.say(next);
+            }
+            Ok(outcome.partly)
+        });
+        match written {
             Ok(None) | Err(Halt::Closed) => 0,
             // In JSON the failure of a part is in the envelope already.
             Ok(Some(failure)) if self.json => failure.exit,

@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 /// The URN that the fake publishes and finds. It is a real one, of nothing.
 pub const URN: &str = concat!(
     "urn:eris:B4A",
-    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 );
 
 /// The title it finds: full-width, with what a terminal must not get.
@@ -57,12 +57,18 @@ pub struct Running {
 impl Fake {
     /// Serves at `home`.
     pub fn at(self, home: &Path) -> Running {
-        DirBuilder::new().recursive(true).mode(0o700).create(home).unwrap();
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(home)
+            .unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let (ready, is_ready) = std::sync::mpsc::channel();
         let (fake, home) = (self.clone(), home.to_owned());
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
             runtime.unwrap().block_on(async move {
                 let socket = Socket::bind(&home).await.unwrap();
                 ready.send(()).unwrap();
@@ -94,7 +100,11 @@ impl Fake {
 
     /// Publishing a file of this name fails.
     pub fn unpublishable(self, name: &str) -> Self {
-        self.state.lock().unwrap().unpublishable.push(name.to_owned());
+        self.state
+            .lock()
+            .unwrap()
+            .unpublishable
+            .push(name.to_owned());
         self
     }
 
@@ -113,7 +123,12 @@ impl Fake {
         self.state.lock().unwrap().calls.push(call.into());
     }
 
-    fn start(&self, kind: JobKind, title: String, output: Option<String>) -> Result<JobId, Failure> {
+    fn start(
+        &self,
+        kind: JobKind,
+        title: String,
+        output: Option<String>,
+    ) -> Result<JobId, Failure> {
         let mut state = self.state.lock().unwrap();
         if let Some(failure) = &state.refusal {
             return Err(failure.clone());
@@ -195,13 +210,25 @@ impl NodeApi for Fake {
         Ok(())
     }
     async fn publish(&self, request: PublishRequest) -> Result<JobId, Failure> {
-        let name = request.path.file_name().unwrap().to_string_lossy().into_owned();
+        let name = request
+            .path
+            .file_name()
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
         let keywords = request.keywords.unwrap_or_default().join(" ");
-        self.note(format!("publish {name} [{keywords}] {}", request.convergent));
+        self.note(format!(
+            "publish {name} [{keywords}] {}",
+            request.convergent
+        ));
         self.start(JobKind::Publish, request.title.unwrap_or(name), None)
     }
     async fn search(&self, request: SearchRequest) -> Result<SearchResults, Failure> {
-        self.note(format!("search {} {}", request.words.join(" "), request.timeout_ms));
+        self.note(format!(
+            "search {} {}",
+            request.words.join(" "),
+            request.timeout_ms
+        ));
         if self.state.lock().unwrap().endless {
             std::future::pending::<()>().await;
         }
@@ -231,7 +258,11 @@ impl NodeApi for Fake {
     async fn fetch(&self, request: FetchRequest) -> Result<JobId, Failure> {
         let output = request.output.to_string_lossy().into_owned();
         self.note(format!("fetch {}", request.overwrite));
-        let id = self.start(JobKind::Fetch, request.title.unwrap_or_default(), Some(output))?;
+        let id = self.start(
+            JobKind::Fetch,
+            request.title.unwrap_or_default(),
+            Some(output),
+        )?;
         if !self.state.lock().unwrap().endless {
             std::fs::write(request.output, CONTENT).unwrap();
         }

@@ -21,7 +21,10 @@ pub struct Place(TempDir);
 
 impl Place {
     pub fn new() -> Self {
-        let place = tempfile::Builder::new().prefix("oboro-test-").tempdir().unwrap();
+        let place = tempfile::Builder::new()
+            .prefix("oboro-test-")
+            .tempdir()
+            .unwrap();
         Self(place)
     }
 
@@ -68,7 +71,11 @@ impl Place {
 
 /// Starts a command with stdout and stderr to be read by the test.
 pub fn piped(command: &mut Command) -> Child {
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
 }
 
 /// How a command ended.
@@ -89,8 +96,13 @@ impl Ran {
 
     /// Everything, to be compared with a golden text.
     pub fn all(&self) -> String {
-        let exit = self.exit.map_or_else(|| "none".to_owned(), |exit| exit.to_string());
-        format!("exit {exit}\n--- stdout\n{}--- stderr\n{}", self.stdout, self.stderr)
+        let exit = self
+            .exit
+            .map_or_else(|| "none".to_owned(), |exit| exit.to_string());
+        format!(
+            "exit {exit}\n--- stdout\n{}--- stderr\n{}",
+            self.stdout, self.stderr
+        )
     }
 
     #[track_caller]
@@ -104,15 +116,22 @@ impl Ran {
     pub fn data(&self) -> Value {
         assert_eq!(self.exit, Some(0), "{}", self.all());
         let envelope: Value = serde_json::from_str(&self.stdout).unwrap();
-        assert_eq!((&envelope["schema"], &envelope["ok"]), (&1.into(), &true.into()));
+        assert_eq!(
+            (&envelope["schema"], &envelope["ok"]),
+            (&1.into(), &true.into())
+        );
         envelope["data"].clone()
     }
 
     /// The envelope of a failure.
     #[track_caller]
     pub fn error(&self) -> Value {
-        let envelope: Value = serde_json::from_str(&self.stderr).unwrap_or_else(|_| panic!("{}", self.all()));
-        assert_eq!((&envelope["schema"], &envelope["ok"]), (&1.into(), &false.into()));
+        let envelope: Value =
+            serde_json::from_str(&self.stderr).unwrap_or_else(|_| panic!("{}", self.all()));
+        assert_eq!(
+            (&envelope["schema"], &envelope["ok"]),
+            (&1.into(), &false.into())
+        );
         let error = &envelope["error"];
         assert_eq!(error["exit"].as_i64(), self.exit.map(i64::from));
         error.clone()
@@ -155,11 +174,16 @@ pub fn send(signal: rustix::process::Signal, child: &Child) {
 /// Compares with a file of the folder `golden`; with `UPDATE_GOLDEN=1` writes it instead.
 #[track_caller]
 pub fn golden(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(path, text).unwrap();
         return;
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(text, expected, "{name} differs; UPDATE_GOLDEN=1 rewrites it");
+    assert_eq!(
+        text, expected,
+        "{name} differs; UPDATE_GOLDEN=1 rewrites it"
+    );
 }

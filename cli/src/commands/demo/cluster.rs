@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use oboro_node::api::{Code, Failure, NodeApi, NodeState};
 use oboro_node::{Network, NodeConfig, NodeHandle};
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::commands::setup::generator;
 
@@ -26,6 +27,8 @@ pub struct Cluster {
     network: Network,
     homes: Vec<PathBuf>,
     nodes: Vec<NodeHandle>,
+    /// A node on its way up. Kept here so that giving up waiting doesn't leave it running.
+    starting: Option<JoinHandle<Result<NodeHandle, Failure>>>,
 }
 
 impl Cluster {
@@ -42,6 +45,7 @@ impl Cluster {
                 .map(|n| folder.join(format!("node-{n}")))
                 .collect(),
             nodes: Vec::new(),
+            starting: None,
         })
     }
 
@@ -51,16 +55,22 @@ impl Cluster {
     /// A node doesn't start; `timed_out`.
     pub async fn start(&mut self) -> Result<Duration, Failure> {
         let began = Instant::now();
-        for home in &self.homes {
+        for home in self.homes.clone() {
             let mut config = NodeConfig::new(home);
             config.network = Some(self.network.duplicate());
             config.listen = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
             config.quota = QUOTA;
-            let node = NodeHandle::start(config).await?;
-            if let Some(first) = self.nodes.first() {
+            let starting = self
+                .starting
+                .insert(tokio::spawn(NodeHandle::start(config)));
+            let started = starting.await;
+            self.starting = None;
+            let node = started.map_err(|_| Failure::new(Code::Failed, "a node broke down"))??;
+            let first = self.nodes.first().cloned();
+            self.nodes.push(node.clone());
+            if let Some(first) = first {
                 node.join(first.invite().await?).await?;
             }
-            self.nodes.push(node);
         }
         let joined = tokio::time::timeout(JOIN_TIME, self.joined()).await;
         joined.map_err(|_| {
@@ -108,7 +118,11 @@ impl Cluster {
 
     /// Ends all nodes at once.
     pub async fn end(&mut self) {
-        let mut ending = tokio::task::JoinSet::new();
+        if let Some(starting) = self.starting.take() {
+            // One that didn't come up needs no end.
+            self.nodes.extend(starting.await.into_iter().flatten());
+        }
+        let mut ending = JoinSet::new();
         for node in self.nodes.drain(..) {
             ending.spawn(async move { tokio::time::timeout(END_TIME, node.shutdown()).await });
         }

@@ -1,5 +1,6 @@
 //! A file to show things with, and the words to look for it by.
 
+use std::cmp::Reverse;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -50,32 +51,27 @@ fn fill(path: &Path, rng: &mut impl RngCore) -> io::Result<()> {
     out.flush()
 }
 
-/// The longest words of a title without its ending, in their order there; the whole of it if there are none.
+/// The title for a file of this name and the words to search it by: the longest of the name, its ending left out if
+/// there are others. A name without words gets some.
 #[must_use]
-pub fn words(title: &str) -> Vec<String> {
-    let stem = Path::new(title)
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy();
-    let all: Vec<&str> = stem
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| word.chars().count() > 1)
-        .collect();
-    let mut by_length: Vec<usize> = (0..all.len()).collect();
-    by_length
-        .sort_by_key(|i| std::cmp::Reverse(all.get(*i).map_or(0, |word| word.chars().count())));
-    by_length.truncate(WORDS);
-    by_length.sort_unstable();
-    let chosen: Vec<String> = by_length
-        .iter()
-        .filter_map(|i| all.get(*i))
-        .map(|word| (*word).to_owned())
-        .collect();
-    if chosen.is_empty() {
-        vec![stem.into_owned()]
-    } else {
-        chosen
+pub fn title_and_words(name: &str) -> (String, Vec<String>) {
+    let stem = Path::new(name).file_stem().unwrap_or_default();
+    let of_name = [longest(&stem.to_string_lossy()), longest(name)];
+    match of_name.into_iter().find(|words| !words.is_empty()) {
+        Some(words) => (name.to_owned(), words),
+        None => (format!("oboro demo {name}"), longest("oboro demo")),
     }
+}
+
+/// The longest words of a text, in their order there. A single character is none.
+fn longest(text: &str) -> Vec<String> {
+    let length = |word: &str| word.chars().count();
+    let words = text.split(|c: char| !c.is_alphanumeric());
+    let mut words: Vec<(usize, &str)> = words.filter(|word| length(word) > 1).enumerate().collect();
+    words.sort_by_key(|(_, word)| Reverse(length(word)));
+    words.truncate(WORDS);
+    words.sort_unstable();
+    words.into_iter().map(|(_, word)| word.to_owned()).collect()
 }
 
 #[cfg(test)]
@@ -84,9 +80,17 @@ mod tests {
 
     #[test]
     fn the_longest_words_are_searched_by() {
+        let words = |name| title_and_words(name).1;
         assert_eq!(words("the quick_brown fox.tar.gz"), ["quick", "brown"]);
         assert_eq!(words("東京夜景.jpg"), ["東京夜景"]);
-        assert_eq!(words("a-b.c"), ["a-b"]);
+        assert_eq!(words("a-b.txt"), ["txt"]);
+    }
+
+    #[test]
+    fn a_name_without_words_gets_a_title_with_some() {
+        let (title, words) = title_and_words("a-b.c");
+        assert_eq!(title, "oboro demo a-b.c");
+        assert_eq!(words, ["oboro", "demo"]);
     }
 
     #[test]

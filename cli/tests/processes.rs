@@ -1,0 +1,359 @@
+//! Real nodes in processes of their own: starting, ending, dying, and one file through three of them.
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::{Place, Ran, piped, send, until, wait};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// A home on loopback in a network of the test's own. Its node, if one runs, ends with it.
+struct Node<'a> {
+    place: &'a Place,
+    home: PathBuf,
+}
+
+impl<'a> Node<'a> {
+    /// Prepares a home; the first one makes the network.
+    fn init(place: &'a Place, name: &str) -> Self {
+        if !place.path("network").exists() {
+            place
+                .run(&["network", "new", "test", "--local", "-o", "network"])
+                .expect(0);
+        }
+        let node = Self::bare(place, name);
+        node.run(&["init", "--network", "network", "--listen", "127.0.0.1:0"])
+            .expect(0);
+        node
+    }
+
+    fn bare(place: &'a Place, name: &str) -> Self {
+        Self {
+            place,
+            home: place.path(name),
+        }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.place.command(args);
+        command.env("OBORO_HOME", &self.home);
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Ran {
+        Ran::of(self.command(args).output().unwrap())
+    }
+
+    fn status(&self) -> Value {
+        self.run(&["status", "--json"]).data()
+    }
+
+    fn runs(&self) -> bool {
+        self.run(&["status"]).exit == Some(0)
+    }
+
+    /// Ends the node as a power cut would.
+    fn kill(&self) {
+        let pid = i32::try_from(self.status()["pid"].as_i64().unwrap()).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+        until("the node is dead", || !self.runs());
+    }
+}
+
+impl Drop for Node<'_> {
+    fn drop(&mut self) {
+        self.run(&["stop"]);
+    }
+}
+
+#[test]
+fn a_node_starts_answers_and_stops() {
+    let place = Place::new();
+    let node = Node::init(&place, "a");
+    let started = node.run(&["start", "--json"]).data();
+    assert_eq!(
+        (&started["network"], &started["hops"]),
+        (&"test".into(), &0.into())
+    );
+    assert_eq!(started["anonymity"], "0 hops: not anonymous yet");
+    let status = node.status();
+    assert_eq!(status["node_id_short"], started["node_id_short"]);
+    assert_eq!(status["state"], "alone");
+    node.run(&["stop"]).expect(0);
+    node.run(&["stop"]).expect(10);
+    assert!(!node.home.join("control.sock").exists());
+}
+
+#[test]
+fn everything_in_a_home_is_its_owners_alone() {
+    let place = Place::new();
+    let node = Node::init(&place, "a");
+    node.run(&["start"]).expect(0);
+    let mut folders = vec![node.home.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let entry = entry.unwrap();
+            let found = entry.metadata().unwrap();
+            let others = found.permissions().mode() & 0o077;
+            assert_eq!(others, 0, "{}", entry.path().display());
+            if found.is_dir() {
+                folders.push(entry.path());
+            }
+        }
+    }
+    assert_eq!(
+        fs::metadata(&node.home).unwrap().permissions().mode() & 0o777,
+        0o700
+    );
+}
+
+#[test]
+fn a_second_node_at_one_home_is_refused_and_the_first_goes_on() {
+    let place = Place::new();
+    let node = Node::init(&place, "a");
+    let first = node.run(&["start", "--json"]).data();
+    assert_eq!(
+        node.run(&["start", "--json"]).expect(11).error()["code"],
+        "already_running"
+    );
+    assert_eq!(
+        node.run(&["run", "--json"]).expect(11).error()["code"],
+        "already_running"
+    );
+    assert_eq!(node.status()["pid"], first["pid"]);
+}
+
+#[test]
+fn a_killed_node_leaves_nothing_that_hinders_the_next() {
+    let place = Place::new();
+    let node = Node::init(&place, "a");
+    let first = node.run(&["start", "--json"]).data();
+    node.kill();
+    assert!(
+        node.home.join("control.sock").exists(),
+        "a killed node leaves its socket"
+    );
+    assert!(
+        node.run(&["status"])
+            .expect(10)
+            .stderr
+            .contains("not running")
+    );
+    let second = node.run(&["start", "--json"]).data();
+    assert_eq!(second["node_id_short"], first["node_id_short"]);
+    assert_ne!(second["pid"], first["pid"]);
+}
+
+#[test]
+fn a_restart_keeps_the_node_and_its_port() {
+    let place = Place::new();
+    let node = Node::init(&place, "a");
+    let first = node.run(&["restart", "--json"]).data();
+    let second = node.run(&["restart", "--json"]).data();
+    assert_eq!(second["node_id_short"], first["node_id_short"]);
+    assert_eq!(second["listen"], first["listen"]);
+    assert_ne!(second["pid"], first["pid"]);
+}
+
+#[test]
+fn signals_end_a_node_in_the_foreground_and_a_hangup_does_not() {
+    let place = Place::new();
+    let node = Node::init(&place, "a");
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut child = piped(&mut node.command(&["run"]));
+        until("the node answers", || node.runs());
+        send(Signal::HUP, &child);
+        assert!(node.runs(), "a hangup must not end it");
+        send(signal, &child);
+        assert_eq!(wait(&mut child).code(), Some(0));
+        let ran = Ran::of(child.wait_with_output().unwrap());
+        assert_eq!(ran.stdout, "");
+        assert!(!node.runs());
+    }
+}
+
+#[test]
+fn a_node_in_the_foreground_can_be_stopped_from_elsewhere() {
+    let place = Place::new();
+    let node = Node::init(&place, "a");
+    let mut child = piped(&mut node.command(&["run"]));
+    until("the node answers", || node.runs());
+    node.run(&["stop"]).expect(0);
+    assert_eq!(wait(&mut child).code(), Some(0));
+}
+
+#[test]
+fn a_passphrase_opens_a_sealed_home_in_the_background() {
+    let place = Place::new();
+    let node = Node::init(&place, "network-maker");
+    drop(node);
+    let node = Node::bare(&place, "sealed");
+    let right = place.write("right", "open sesame\n");
+    let right = right.to_str().unwrap();
+    node.run(&[
+        "init",
+        "--network",
+        "network",
+        "--listen",
+        "127.0.0.1:0",
+        "--passphrase-file",
+        right,
+    ])
+    .expect(0);
+    node.run(&["start"]).expect(12);
+    node.run(&["start", "--passphrase-file", right]).expect(0);
+    node.run(&["stop"]).expect(0);
+    let by_variable = node
+        .command(&["start"])
+        .env("OBORO_PASSPHRASE_FILE", right)
+        .output()
+        .unwrap();
+    Ran::of(by_variable).expect(0);
+}
+
+#[test]
+fn why_a_node_does_not_start_is_said_by_the_command_that_started_it() {
+    let place = Place::new();
+    let node = Node::init(&place, "a");
+    fs::write(node.home.join("version"), "99\n").unwrap();
+    let error = node.run(&["start", "--json"]).expect(1).error();
+    assert_eq!(error["code"], "newer_version");
+    fs::write(node.home.join("version"), "1\n").unwrap();
+    fs::write(node.home.join("config.toml"), "nonsense").unwrap();
+    assert_eq!(
+        node.run(&["start", "--json"]).expect(1).error()["code"],
+        "bad_input"
+    );
+}
+
+#[test]
+fn a_home_with_a_long_path_works() {
+    let place = Place::new();
+    let long = format!("a-{}", "long/".repeat(30));
+    fs::create_dir_all(place.path(&long)).unwrap();
+    let node = Node::init(&place, &format!("{long}home"));
+    node.run(&["start"]).expect(0);
+    assert!(node.home.join("control.path").exists());
+    node.run(&["stop"]).expect(0);
+}
+
+#[test]
+fn an_invite_for_another_network_is_refused() {
+    let place = Place::new();
+    let node = Node::init(&place, "a");
+    node.run(&["start"]).expect(0);
+    let invite = node.run(&["invite"]).expect(0).stdout;
+    let elsewhere = Place::new();
+    let other = Node::init(&elsewhere, "b");
+    let error = other
+        .run(&["join", invite.trim(), "--json"])
+        .expect(1)
+        .error();
+    assert_eq!(error["code"], "network_mismatch");
+    other.run(&["start"]).expect(0);
+    let error = other
+        .run(&["join", invite.trim(), "--json"])
+        .expect(1)
+        .error();
+    assert_eq!(error["code"], "network_mismatch");
+}
+
+/// What must appear in no log and in no file of a node that only holds.
+fn assert_silent(home: &Path, secrets: &[&str]) {
+    let mut folders = vec![home.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.is_file() {
+                let bytes = fs::read(&path).unwrap();
+                for secret in secrets {
+                    let found = bytes
+                        .windows(secret.len())
+                        .any(|window| window == secret.as_bytes());
+                    assert!(!found, "{secret} in {}", path.display());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_is_published_found_and_fetched_by_real_processes() {
+    let place = Place::new();
+    let nodes: Vec<Node> = ["a", "b", "c"].map(|name| Node::init(&place, name)).into();
+    let [a, b, c] = nodes.as_slice() else {
+        unreachable!()
+    };
+    a.run(&["start"]).expect(0);
+    let invite = a.run(&["invite"]).expect(0).stdout;
+    // One joins before it runs, the other while it runs.
+    b.run(&["join", invite.trim()]).expect(0);
+    b.run(&["start"]).expect(0);
+    c.run(&["start"]).expect(0);
+    c.run(&["join", invite.trim()]).expect(0);
+    until("all know each other", || {
+        nodes.iter().all(|node| node.status()["view"] == 2)
+    });
+    assert!(c.run(&["peers"]).expect(0).stdout.contains("linked"));
+
+    // 300 bytes of Japanese, as an old client would name a song.
+    let title = "朧月夜に似るものぞなき春の夜の"
+        .repeat(7)
+        .chars()
+        .take(100)
+        .collect::<String>();
+    assert_eq!(title.len(), 300);
+    let content: Vec<u8> = (0..3_000_000_u32).flat_map(u32::to_le_bytes).collect();
+    place.write("song.bin", &content);
+    place.write("empty", "");
+    let urn = a
+        .run(&["publish", "song.bin", "--title", &title])
+        .expect(0)
+        .stdout;
+    assert!(urn.starts_with("urn:eris:"));
+    a.run(&["publish", "empty", "--title", "nothing inside"])
+        .expect(0);
+
+    let hits = c.run(&["search", "朧月夜", "--json"]).data()["hits"].clone();
+    assert_eq!(
+        (&hits[0]["urn"], &hits[0]["size"]),
+        (&urn.trim().into(), &content.len().into())
+    );
+    let fetched = c.run(&["fetch", "1", "-o", "out", "--json"]).data();
+    assert_eq!(fetched["bytes"], content.len());
+    assert!(fs::read(place.path("out")).unwrap() == content);
+    c.run(&["fetch", urn.trim(), "-o", "again"]).expect(0);
+    assert!(fs::read(place.path("again")).unwrap() == content);
+    let piped = c
+        .command(&["fetch", urn.trim(), "-o", "-"])
+        .output()
+        .unwrap();
+    assert!(piped.stdout == content);
+
+    b.run(&["search", "inside"]).expect(0);
+    b.run(&["fetch", "1", "-o", "empty-out"]).expect(0);
+    assert_eq!(fs::read(place.path("empty-out")).unwrap(), b"");
+    b.run(&["search", "unpublished"]).expect(4);
+    assert!(b.run(&["stats"]).expect(0).stdout.contains("served"));
+
+    assert_silent(&b.home, &["朧月夜", urn.trim(), "song.bin"]);
+    for node in &nodes {
+        assert_silent(
+            &node.home.join("log"),
+            &[
+                "朧月夜",
+                "inside",
+                "unpublished",
+                "urn:eris:",
+                "song.bin",
+                "127.0.0.1",
+            ],
+        );
+    }
+}
