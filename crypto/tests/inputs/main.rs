@@ -9,6 +9,7 @@
 )]
 
 mod content;
+mod forge;
 mod harness;
 mod insider;
 mod keys;
