@@ -5,7 +5,7 @@
 
 #![allow(clippy::print_stdout, reason = "a measurement prints its figures")]
 
-use std::io::{Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -53,7 +53,7 @@ async fn main() -> Result<(), Anything> {
     for node in &nodes {
         node.shutdown().await;
     }
-    let equal = std::fs::read(source)? == std::fs::read(output)?;
+    let equal = same(&source, &output)?;
     println!("equal: {equal}");
     if equal {
         Ok(())
@@ -106,6 +106,19 @@ async fn finished(node: &NodeHandle, id: JobId) -> Result<Option<String>, Anythi
                     .map_or_else(String::new, |failure| failure.message)
                     .into());
             }
+        }
+    }
+}
+
+/// Whether two files hold the same bytes.
+fn same(one: &Path, other: &Path) -> Result<bool, Anything> {
+    let open = |path| std::fs::File::open(path).map(|file| BufReader::new(file).bytes());
+    let (mut one, mut other) = (open(one)?, open(other)?);
+    loop {
+        match (one.next().transpose()?, other.next().transpose()?) {
+            (None, None) => return Ok(true),
+            (left, right) if left != right => return Ok(false),
+            _ => {}
         }
     }
 }
