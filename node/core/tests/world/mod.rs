@@ -1,6 +1,12 @@
 //! A small world for tests: real cores, real cryptography, stores in memory, links that are queues with a delay.
+//!
+//! [`shell`] does what a shell would; [`puppet`] holds peers that keep to no rule; [`chain`] makes runs comparable.
 
 #![allow(dead_code, reason = "each test uses its part of it")]
+
+mod chain;
+pub mod puppet;
+mod shell;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -8,30 +14,28 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oboro_cache::{MemoryStore, Put, PutEntry, PutExtent, Store};
-use oboro_core::action::{SinkCommand, SourceCommand, StoreRequest, Task};
-use oboro_core::event::{
-    Computed, DialFailure, PutOutcome, SinkEvent, SourceEvent, StoreOutcome, StoredExtent,
-};
-use oboro_core::ids::{JobId, LinkId, Ticket};
-use oboro_core::{Action, Command, Config, Event, Node, Outbox, Report, Time};
+use oboro_cache::MemoryStore;
+use oboro_core::ids::{JobId, LinkId};
+use oboro_core::{Command, Config, Event, Node, Outbox, Report, Time};
 use oboro_crypto::entry;
-use oboro_crypto::eris::{BlockSize, Capability, ConvergenceSecret, Encoder, open_leaf, unpad};
-use oboro_crypto::ids::LinkPublic;
+use oboro_crypto::eris::{BlockSize, Capability, ConvergenceSecret, Encoder};
+use oboro_crypto::ids::{LinkPublic, NodeId, OnionPublic};
 use oboro_crypto::keys::NodeKeys;
 use oboro_crypto::network::Network;
 use oboro_crypto::node_id::node_id;
 use oboro_crypto::provider::RealProvider;
-use oboro_crypto::record::RECORD_PLAIN;
-use oboro_crypto::token::KeywordToken;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
+
+use self::puppet::Puppet;
 
 /// One node and what its shell would hold.
 pub struct Machine {
     pub node: Node,
     pub store: MemoryStore,
     pub link: LinkPublic,
+    pub id: NodeId,
+    pub onion: OnionPublic,
     pub address: SocketAddr,
     pub alive: bool,
     pub reports: BTreeMap<JobId, Vec<Report>>,
@@ -41,8 +45,16 @@ pub struct Machine {
     /// This node's end of each link: the other node and its name for it.
     links: BTreeMap<LinkId, (usize, LinkId)>,
     woken: Option<Time>,
-    /// Answers gets with chunks that are not what was asked for.
+    /// How often it was woken for a deadline: more than a little is a busy loop.
+    pub wakes: u64,
+    /// How far its clock is ahead of the world's.
+    pub ahead: Duration,
+    /// Its store answers gets with chunks that are not what was asked for.
     pub lies: bool,
+    /// Its store acknowledges extents and keeps none.
+    pub forgets: bool,
+    /// Its store answers nothing any more.
+    pub mute: bool,
 }
 
 pub struct World {
@@ -50,8 +62,12 @@ pub struct World {
     pub network: Network,
     pub now: Time,
     pub delay: Duration,
-    /// Everything that was handed to links, for those who compare runs.
-    pub trace: Vec<[u8; 8]>,
+    /// A running digest over every action of every node, for those who compare runs.
+    pub chain: [u8; 32],
+    /// Peers that keep to no rule.
+    pub puppets: Vec<Puppet>,
+    /// What nodes sent over links whose other end is a test.
+    pub overheard: BTreeMap<LinkId, Vec<u8>>,
     queue: BinaryHeap<Reverse<(Time, u64, usize)>>,
     events: BTreeMap<u64, Event>,
     sequence: u64,
@@ -70,7 +86,9 @@ impl World {
             network,
             now: Time::from_secs(1_800_000_000),
             delay: Duration::from_millis(5),
-            trace: Vec::new(),
+            chain: [0; 32],
+            puppets: Vec::new(),
+            overheard: BTreeMap::new(),
             queue: BinaryHeap::new(),
             events: BTreeMap::new(),
             sequence: 0,
@@ -99,8 +117,12 @@ impl World {
                 vec![self.machines[other].address],
             )
         });
+        let (id, onion) = (
+            node_id(&self.network, &keys.identity.public()),
+            keys.onion.public(),
+        );
         let config = Config {
-            id: node_id(&self.network, &keys.identity.public()),
+            id,
             identity: keys.identity,
             link,
             onion: keys.onion,
@@ -119,6 +141,8 @@ impl World {
             node: Node::new(config, core_seed, self.now),
             store: MemoryStore::new(1 << 30),
             link,
+            id,
+            onion,
             address,
             alive: true,
             reports: BTreeMap::new(),
@@ -127,7 +151,11 @@ impl World {
             sources: BTreeMap::new(),
             links: BTreeMap::new(),
             woken: None,
+            wakes: 0,
+            ahead: Duration::ZERO,
             lies: false,
+            forgets: false,
+            mute: false,
         });
         self.push(self.now, index, Event::Deadline);
         index
@@ -315,12 +343,24 @@ impl World {
         self.machines[machine].links.keys().copied().collect()
     }
 
-    /// A link to a node whose other end is nobody: the test speaks.
+    /// A link to a node whose other end is nobody: the test speaks, and reads [`World::overheard`].
     pub fn connect_stranger(&mut self, to: usize) -> LinkId {
+        self.connect_reader(to, 1_000_000)
+    }
+
+    /// Such a link whose other end reads no more than so many records.
+    pub fn connect_reader(&mut self, to: usize, records: u32) -> LinkId {
+        let mut remote = LinkPublic([0x5a; 32]);
+        remote.0[..8].copy_from_slice(&(self.links + 1).to_be_bytes());
+        self.connect_as(to, remote, records)
+    }
+
+    /// Such a link that comes from a certain key.
+    pub fn connect_as(&mut self, to: usize, remote: LinkPublic, records: u32) -> LinkId {
         self.links += 1;
         let link = LinkId(self.links);
-        let remote = LinkPublic([self.links as u8; 32]);
         let address = "127.9.9.9:1".parse().unwrap();
+        self.overheard.insert(link, Vec::new());
         self.step(
             to,
             Event::LinkUp {
@@ -330,14 +370,14 @@ impl World {
                 dial: None,
             },
         );
-        self.step(
-            to,
-            Event::Writable {
-                link,
-                records: 1_000_000,
-            },
-        );
+        self.step(to, Event::Writable { link, records });
         link
+    }
+
+    /// Such a link breaks.
+    pub fn disconnect(&mut self, from: usize, link: LinkId) {
+        self.overheard.remove(&link);
+        self.step(from, Event::LinkDown { link });
     }
 
     fn job(&mut self) -> JobId {
@@ -347,319 +387,22 @@ impl World {
 
     fn step(&mut self, machine: usize, event: Event) {
         let mut out = Outbox::new();
-        self.machines[machine]
-            .node
-            .handle(self.now, event, &mut out);
+        let node = &mut self.machines[machine];
+        node.wakes += u64::from(matches!(event, Event::Deadline));
+        node.node.handle(self.now + node.ahead, event, &mut out);
         while let Some(action) = out.take() {
             self.act(machine, action);
         }
-        if let Some((at, _)) = self.machines[machine].node.deadline() {
-            let at = at.max(self.now + Duration::from_micros(1));
-            if self.machines[machine]
+        let node = &mut self.machines[machine];
+        if let Some((at, _)) = node.node.deadline() {
+            let at = (at - node.ahead).max(self.now + Duration::from_micros(1));
+            if node
                 .woken
                 .is_none_or(|woken| woken <= self.now || at < woken)
             {
-                self.machines[machine].woken = Some(at);
+                node.woken = Some(at);
                 self.push(at, machine, Event::Deadline);
             }
         }
     }
-
-    fn act(&mut self, machine: usize, action: Action) {
-        let soon = self.now + Duration::from_micros(50);
-        match action {
-            Action::Dial {
-                dial,
-                remote,
-                addresses,
-            } => {
-                let found = self.machines.iter().position(|other| {
-                    other.alive && other.link == remote && addresses.contains(&other.address)
-                });
-                let at = self.now + self.delay * 2;
-                let Some(other) = found else {
-                    self.push(
-                        at,
-                        machine,
-                        Event::DialFailed {
-                            dial,
-                            cause: DialFailure::Unreachable,
-                        },
-                    );
-                    return;
-                };
-                self.links += 2;
-                let (mine, theirs) = (LinkId(self.links), LinkId(self.links + 1));
-                self.machines[machine].links.insert(mine, (other, theirs));
-                self.machines[other].links.insert(theirs, (machine, mine));
-                let address = self.machines[other].address;
-                self.push(
-                    at,
-                    machine,
-                    Event::LinkUp {
-                        link: mine,
-                        remote,
-                        address,
-                        dial: Some(dial),
-                    },
-                );
-                let (remote, address) =
-                    (self.machines[machine].link, self.machines[machine].address);
-                self.push(
-                    at,
-                    other,
-                    Event::LinkUp {
-                        link: theirs,
-                        remote,
-                        address,
-                        dial: None,
-                    },
-                );
-                self.push(
-                    at,
-                    machine,
-                    Event::Writable {
-                        link: mine,
-                        records: 64,
-                    },
-                );
-                self.push(
-                    at,
-                    other,
-                    Event::Writable {
-                        link: theirs,
-                        records: 64,
-                    },
-                );
-            }
-            Action::Close { link } => {
-                if let Some((other, theirs)) = self.machines[machine].links.remove(&link) {
-                    self.machines[other].links.remove(&theirs);
-                    self.push(soon, other, Event::LinkDown { link: theirs });
-                }
-                self.push(soon, machine, Event::LinkDown { link });
-            }
-            Action::Send { link, plain } => {
-                assert_eq!(plain.len() % RECORD_PLAIN, 0, "whole records only");
-                let records = (plain.len() / RECORD_PLAIN) as u32;
-                if let Some(tap) = &mut self.tap {
-                    tap.extend_from_slice(&plain);
-                }
-                let digest = oboro_crypto::hash::blake2b_256(&plain);
-                self.trace.push(digest[..8].try_into().unwrap());
-                if let Some(&(other, theirs)) = self.machines[machine].links.get(&link) {
-                    self.push(
-                        self.now + self.delay,
-                        other,
-                        Event::Records {
-                            link: theirs,
-                            plain,
-                        },
-                    );
-                    self.push(
-                        self.now + self.delay,
-                        machine,
-                        Event::Writable { link, records },
-                    );
-                }
-            }
-            Action::Store { ticket, request } => {
-                let lies = self.machines[machine].lies;
-                let outcome = keep(&mut self.machines[machine].store, request, lies);
-                self.push(soon, machine, Event::Stored { ticket, outcome });
-            }
-            Action::Compute { ticket, task } => {
-                let outcome = compute(&self.network, task);
-                self.push(
-                    soon + Duration::from_millis(2),
-                    machine,
-                    Event::Computed { ticket, outcome },
-                );
-            }
-            Action::Source { job, command } => self.source(machine, job, command),
-            Action::Sink { job, command } => self.sink(machine, job, command),
-            Action::Report { job, report } => {
-                self.machines[machine]
-                    .reports
-                    .entry(job)
-                    .or_default()
-                    .push(report);
-            }
-        }
-    }
-
-    fn source(&mut self, machine: usize, job: JobId, command: SourceCommand) {
-        let soon = self.now + Duration::from_micros(200);
-        if command == SourceCommand::Stop {
-            self.machines[machine].sources.remove(&job);
-            return;
-        }
-        let Some(encoder) = self.machines[machine].sources.get_mut(&job) else {
-            return;
-        };
-        let event = match encoder.next_run().unwrap() {
-            Some(run) => SourceEvent::Run(run),
-            None => {
-                let encoder = self.machines[machine].sources.remove(&job).unwrap();
-                let length = encoder.content_len();
-                SourceEvent::End {
-                    capability: encoder.capability().unwrap(),
-                    length,
-                }
-            }
-        };
-        self.push(soon, machine, Event::Source { job, event });
-    }
-
-    fn sink(&mut self, machine: usize, job: JobId, command: SinkCommand) {
-        let soon = self.now + Duration::from_micros(200);
-        let file = self.machines[machine].sinks.entry(job).or_default();
-        match command {
-            SinkCommand::Write {
-                first_leaf,
-                leaves,
-                last,
-            } => {
-                let mut at = first_leaf as usize * 32_768;
-                for (mut block, key) in leaves {
-                    open_leaf(&mut block, &key);
-                    if file.len() < at + block.len() {
-                        file.resize(at + block.len(), 0);
-                    }
-                    file[at..at + block.len()].copy_from_slice(&block);
-                    at += block.len();
-                }
-                if last {
-                    let start = at - 32_768;
-                    let length = unpad(&file[start..]).unwrap();
-                    file.truncate(start + length);
-                }
-                self.push(
-                    soon,
-                    machine,
-                    Event::Sink {
-                        job,
-                        event: SinkEvent::Written { writes: 1 },
-                    },
-                );
-            }
-            SinkCommand::Checkpoint(bytes) => {
-                self.machines[machine].checkpoints.insert(job, bytes);
-            }
-            SinkCommand::Finish => {
-                let length = file.len() as u64;
-                self.push(
-                    soon,
-                    machine,
-                    Event::Sink {
-                        job,
-                        event: SinkEvent::Finished { length },
-                    },
-                );
-            }
-            SinkCommand::Stop { .. } => {}
-        }
-    }
 }
-
-fn keep(store: &mut MemoryStore, request: StoreRequest, lies: bool) -> StoreOutcome {
-    let put = |put: Put| {
-        StoreOutcome::Put(match put {
-            Put::Stored => PutOutcome::Stored,
-            Put::Already => PutOutcome::Already,
-            Put::NoRoom => PutOutcome::NoRoom,
-            Put::Refused => PutOutcome::Refused,
-        })
-    };
-    match request {
-        StoreRequest::PutExtent {
-            location,
-            index,
-            references,
-            chunks,
-            distance,
-            today,
-        } => put(store
-            .put_extent(PutExtent {
-                location,
-                index,
-                references,
-                chunks,
-                distance,
-                today,
-            })
-            .unwrap()),
-        StoreRequest::Extent(location) => {
-            StoreOutcome::Extent(store.extent(&location).unwrap().map(|found| StoredExtent {
-                references: found.references,
-                present: found.present,
-            }))
-        }
-        StoreRequest::Read { location, indexes } => {
-            let mut chunks = store.read(&location, &indexes).unwrap();
-            if lies {
-                chunks
-                    .iter_mut()
-                    .flatten()
-                    .for_each(|chunk| chunk[100] ^= 1);
-            }
-            StoreOutcome::Chunks(chunks)
-        }
-        StoreRequest::PutEntry {
-            location,
-            bytes,
-            expires_day,
-            work,
-            today,
-        } => put(store
-            .put_entry(PutEntry {
-                location,
-                bytes,
-                expires_day,
-                work,
-                today,
-            })
-            .unwrap()),
-        StoreRequest::Entries {
-            location,
-            after,
-            max,
-        } => StoreOutcome::Entries(store.entries(&location, after, max).unwrap()),
-        StoreRequest::PutDescriptors(all) => {
-            store.put_descriptors(&all).unwrap();
-            StoreOutcome::Done
-        }
-        StoreRequest::ForgetDescriptors(all) => {
-            store.forget_descriptors(&all).unwrap();
-            StoreOutcome::Done
-        }
-        StoreRequest::Descriptors => StoreOutcome::Descriptors(store.descriptors().unwrap()),
-        StoreRequest::Expire { today } => {
-            store.expire(today).unwrap();
-            StoreOutcome::Done
-        }
-    }
-}
-
-fn compute(network: &Network, task: Task) -> Computed {
-    match task {
-        Task::Token(term) => Computed::Token(Arc::new(KeywordToken::derive(network, &term))),
-        Task::NodeId(identity) => Computed::NodeId(node_id(network, &identity)),
-        Task::Entry {
-            token,
-            body,
-            index,
-            expires_day,
-            seed,
-        } => {
-            let mut rng = ChaCha20Rng::from_seed(seed);
-            entry::seal(network, &token, &body, index, expires_day, &mut rng)
-                .map_or(Computed::Failed, |entry| {
-                    Computed::Entry(Box::new(entry.solve()))
-                })
-        }
-    }
-}
-
-/// Unused tickets are never answered twice: for tests that speak for the shell.
-pub const NO_TICKET: Ticket = Ticket(u64::MAX);
