@@ -2,15 +2,18 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use oboro_node::api::{
-    FetchRequest, Job, JobId, NodeApi, NodeState, PublishRequest, SearchRequest, SearchResults,
+    Code, FetchRequest, Job, JobId, NodeApi, NodeState, PublishRequest, SearchRequest,
+    SearchResults,
 };
 use oboro_node::{Network, NodeConfig, NodeHandle};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
+use tokio::runtime::{Builder, Runtime};
 
 /// However slow the machine is, what takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -20,21 +23,28 @@ pub struct Net {
     dir: tempfile::TempDir,
     network: Network,
     nodes: Vec<NodeHandle>,
+    /// Runtimes of nodes that can be killed, by number.
+    runtimes: BTreeMap<usize, Runtime>,
 }
 
 impl Net {
     /// Starts nodes that all join through the first, and waits until each knows all.
     pub async fn start(count: usize) -> Self {
-        let dir = tempfile::tempdir().unwrap();
         let mut rng = ChaCha20Rng::seed_from_u64(u64::from(std::process::id()));
-        let network = Network::private("test", true, &mut rng).unwrap();
+        Self::on(Network::private("test", true, &mut rng).unwrap(), count).await
+    }
+
+    /// The same on a network of the caller's.
+    pub async fn on(network: Network, count: usize) -> Self {
+        let (dir, runtimes) = (tempfile::tempdir().unwrap(), BTreeMap::new());
         let mut net = Self {
             dir,
             network,
             nodes: Vec::new(),
+            runtimes,
         };
         for i in 0..count {
-            let node = NodeHandle::start(net.config(i)).await.unwrap();
+            let node = net.begin(i).await;
             if let Some(first) = net.nodes.first() {
                 node.join(first.invite().await.unwrap()).await.unwrap();
             }
@@ -67,7 +77,7 @@ impl Net {
         }
     }
 
-    fn config(&self, i: usize) -> NodeConfig {
+    pub fn config(&self, i: usize) -> NodeConfig {
         let mut config = NodeConfig::new(self.dir.path().join(format!("home{i}")));
         config.network = Some(self.network.duplicate());
         config.listen = vec!["127.0.0.1:0".parse().unwrap()];
@@ -82,7 +92,64 @@ impl Net {
     /// Ends a node and starts it again.
     pub async fn restart(&mut self, i: usize) {
         self.nodes[i].shutdown().await;
-        self.nodes[i] = NodeHandle::start(self.config(i)).await.unwrap();
+        self.runtimes.remove(&i).unwrap().shutdown_background();
+        self.nodes[i] = self.begin(i).await;
+        self.settle().await;
+    }
+
+    /// Starts a node on a runtime of its own.
+    async fn begin(&mut self, i: usize) -> NodeHandle {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let node = runtime
+            .spawn(NodeHandle::start(self.config(i)))
+            .await
+            .unwrap()
+            .unwrap();
+        self.runtimes.insert(i, runtime);
+        node
+    }
+
+    /// Ends a node without giving it a chance to do anything: its tasks stop where they are.
+    pub async fn kill(&mut self, i: usize) {
+        self.runtimes.remove(&i).unwrap().shutdown_background();
+    }
+
+    /// Starts a node that was killed; its threads may need a moment to notice that they are dead.
+    pub async fn start_again(&mut self, i: usize) {
+        let begun = Instant::now();
+        loop {
+            let runtime = Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_all()
+                .build()
+                .unwrap();
+            match runtime
+                .spawn(NodeHandle::start(self.config(i)))
+                .await
+                .unwrap()
+            {
+                Ok(node) => {
+                    self.nodes[i] = node;
+                    self.runtimes.insert(i, runtime);
+                    return;
+                }
+                Err(failure) => {
+                    assert_eq!(failure.code, Code::AlreadyRunning, "{}", failure.message)
+                }
+            }
+            runtime.shutdown_background();
+            assert!(begun.elapsed() < PATIENCE);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    pub async fn kill_and_start(&mut self, i: usize) {
+        self.kill(i).await;
+        self.start_again(i).await;
         self.settle().await;
     }
 
@@ -174,8 +241,18 @@ impl Net {
     }
 
     pub async fn stop(self) {
-        for node in &self.nodes {
-            node.shutdown().await;
+        for (i, node) in self.nodes.iter().enumerate() {
+            if self.runtimes.contains_key(&i) {
+                node.shutdown().await;
+            }
+        }
+    }
+}
+
+impl Drop for Net {
+    fn drop(&mut self) {
+        for (_, runtime) in std::mem::take(&mut self.runtimes) {
+            runtime.shutdown_background();
         }
     }
 }
