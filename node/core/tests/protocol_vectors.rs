@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 
 use oboro_core::action::StoreRequest;
 use oboro_core::event::{PutOutcome, StoreOutcome};
+use oboro_core::limits;
 use oboro_core::wire::control::{BUCKETS, Control};
 use oboro_core::wire::descriptor::{Descriptor, Roles};
 use oboro_core::wire::frame::{CloseReason, Frame, Frames};
@@ -17,6 +18,7 @@ use oboro_core::wire::invite::Invite;
 use oboro_core::wire::message::{
     Put, Receipt, Refusal, Reply, Request, decode_chunk, encode_chunk,
 };
+use oboro_core::wire::{control, descriptor, frame, invite, message};
 use oboro_crypto::hash::blake2b_256;
 use oboro_crypto::ids::{
     LinkPublic, Location, NetworkId, NodeId, OnionPublic, Reference, Signature,
@@ -51,6 +53,45 @@ fn every_vector_has_a_test_and_every_printed_one_is_in_a_file() {
         reader::printed_from(FILE) + reader::printed_from("crypto.txt"),
         reader::printed()
     );
+}
+
+#[test]
+fn the_numbers_to_agree_on_are_those_in_the_code() {
+    let lengths = [
+        ("CONTROL_MAX", frame::CONTROL_MAX),
+        ("DATA_MAX", frame::DATA_MAX),
+        ("BUCKETS", BUCKETS),
+        ("BUCKET_ITEMS_MAX", control::BUCKET_ITEMS_MAX),
+        ("WANT_MAX", control::WANT_MAX),
+        ("DESCRIPTORS_MAX", control::DESCRIPTORS_MAX),
+        ("DESCRIPTOR_MAX", descriptor::DESCRIPTOR_MAX),
+        ("ADDRESSES_MAX", descriptor::ADDRESSES_MAX),
+        ("INVITE_MAX", invite::INVITE_MAX),
+        ("MESSAGE_MAX", limits::MESSAGE_MAX),
+        ("CHUNK", message::CHUNK),
+        ("EXTENT_CHUNKS_MAX", message::EXTENT_CHUNKS_MAX),
+        ("ENTRIES_MAX", message::ENTRIES_MAX),
+        ("NEIGHBOURS_OF_LOCATION", limits::NEIGHBOURS_OF_LOCATION),
+        ("STREAM_WINDOW", limits::STREAM_WINDOW as usize),
+    ];
+    reader::agree(&lengths.map(|(name, length)| (name, length as u64)));
+    let (hours, skew) = (descriptor::VALID_HOURS_MAX.into(), descriptor::SKEW_SECS);
+    reader::agree(&[("VALID_HOURS_MAX", hours), ("SKEW_SECS", skew)]);
+    // Besides these there are those of the package `crypto`, which its own test compares.
+    let document = reader::document("protocol.md");
+    let number = |line: &&str| {
+        line.split("` | `")
+            .nth(1)?
+            .split('`')
+            .next()?
+            .parse::<u64>()
+            .ok()
+    };
+    let all = document
+        .lines()
+        .filter(|line| number(line).is_some())
+        .count();
+    assert_eq!(all, lengths.len() + 2 + 14);
 }
 
 #[test]

@@ -29,7 +29,7 @@ const START: Time = Time::from_secs(20_000 * 86_400);
 /// How far his one session is.
 enum Talk {
     Nothing,
-    Asked(Opened),
+    Asked(Box<Opened>),
     Open(Box<EndToEnd>),
 }
 
@@ -139,7 +139,7 @@ impl Stranger {
         let request = request.encode();
         let (opened, first) =
             session::open(&self.onion, &self.network, &request, &mut self.rng).unwrap();
-        self.talk = Talk::Asked(opened);
+        self.talk = Talk::Asked(Box::new(opened));
         self.say(&[Frame::Open(STREAM)]);
         self.message(&first);
         self.take_store()
