@@ -1,4 +1,4 @@
-//! The cache directory: its lock, its format, the mark of the last flush, the reserve, the database set aside.
+//! The cache directory: its lock, the mark of the last flush, the reserve, the database set aside.
 //!
 //! Promises: one store at a time; a directory of a newer format or of another key is not touched; the reserve is real
 //! room on the disk; of damaged databases at most one is kept.
@@ -15,13 +15,10 @@ use rustix::io::Errno;
 
 use crate::error::CacheError;
 use crate::files;
-use crate::sealing::{Place, SEAL_OVERHEAD, Sealing, checksum};
-
-/// The format this version reads and writes.
-const FORMAT: u32 = 1;
+use crate::schema;
+use crate::sealing::{Place, SEAL_OVERHEAD, Sealing};
 
 const LOCK: &str = "lock";
-const SCHEMA: &str = "schema";
 const MARK: &str = "mark";
 const RESERVE: &str = "reserve";
 const DATABASE: &str = "db";
@@ -39,8 +36,17 @@ pub(crate) struct Home {
     dir: PathBuf,
     reserve: u64,
     mark: File,
-    /// Held for as long as the store is open; the system lets go of it with the process.
-    _lock: File,
+    _lock: Lock,
+}
+
+/// Held for as long as the store is open; the system lets go of it with the process.
+struct Lock(File);
+
+impl Drop for Lock {
+    /// Lets go explicitly: a child process about to start may share the open file for a moment longer.
+    fn drop(&mut self) {
+        let _ = flock(&self.0, FlockOperation::Unlock);
+    }
 }
 
 impl Home {
@@ -48,13 +54,10 @@ impl Home {
     pub(crate) fn open(dir: &Path, reserve: u64, sealing: &Sealing) -> Result<Self, CacheError> {
         files::make_dir(dir)?;
         // before the lock, since taking it creates a file
-        check_schema(dir, sealing)?;
+        schema::check(dir, sealing)?;
         let lock = take_lock(dir)?;
-        let schema = dir.join(SCHEMA);
-        if check_schema(dir, sealing)? == Schema::Absent {
-            relieved(dir, || {
-                files::replace(&schema, schema_text(sealing).as_bytes())
-            })?;
+        if !schema::check(dir, sealing)? {
+            relieved(dir, || schema::write(dir, sealing))?;
         }
         let open_mark = || {
             let mut options = OpenOptions::new();
@@ -208,43 +211,7 @@ pub(crate) fn relieved<T>(
 
 const MARK_LEN: usize = 8 + SEAL_OVERHEAD;
 
-#[derive(PartialEq, Eq)]
-enum Schema {
-    Fits,
-    Absent,
-}
-
-/// One line: a word, the format, which key, and a checksum of all before it, which a newer format keeps.
-fn schema_text(sealing: &Sealing) -> String {
-    let line = format!("oboro-cache {FORMAT} {}", hex(&sealing.check()));
-    format!("{line} {}\n", hex(&checksum(line.as_bytes())))
-}
-
-/// A line that does not match its checksum counts as absent: slots and database speak for themselves.
-fn check_schema(dir: &Path, sealing: &Sealing) -> Result<Schema, CacheError> {
-    let bytes = files::read(&dir.join(SCHEMA))?.unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
-    let Some((line, sum)) = text.trim_end().rsplit_once(' ') else {
-        return Ok(Schema::Absent);
-    };
-    let mut fields = line.split(' ').skip(1);
-    let found = fields.next().and_then(|format| format.parse().ok());
-    let (Some(found), true) = (found, sum == hex(&checksum(line.as_bytes()))) else {
-        return Ok(Schema::Absent);
-    };
-    if found > FORMAT {
-        return Err(CacheError::NewerVersion {
-            found,
-            known: FORMAT,
-        });
-    }
-    if fields.next() != Some(&hex(&sealing.check())) {
-        return Err(CacheError::WrongKey);
-    }
-    Ok(Schema::Fits)
-}
-
-fn take_lock(dir: &Path) -> Result<File, CacheError> {
+fn take_lock(dir: &Path) -> Result<Lock, CacheError> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(0o600);
     let open = || {
@@ -253,7 +220,7 @@ fn take_lock(dir: &Path) -> Result<File, CacheError> {
     };
     let lock = relieved(dir, open)?;
     match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(lock),
+        Ok(()) => Ok(Lock(lock)),
         Err(Errno::WOULDBLOCK) => Err(CacheError::Locked),
         Err(error) => Err(CacheError::io("lock the cache")(error.into())),
     }
@@ -269,10 +236,6 @@ fn give_up_reserve(dir: &Path) -> Result<bool, CacheError> {
 fn free_bytes(dir: &Path) -> Result<u64, CacheError> {
     let stat = statvfs(dir).map_err(|error| CacheError::io("ask for free room")(error.into()))?;
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -295,43 +258,6 @@ mod tests {
         assert!(matches!(open(dir.path()), Err(CacheError::Locked)));
         drop(first);
         open(dir.path()).expect("opens again");
-    }
-
-    #[test]
-    fn a_newer_format_and_another_key_are_told_before_anything_is_touched() {
-        let dir = tempfile::tempdir().expect("a directory");
-        drop(open(dir.path()).expect("opens"));
-        let other = Home::open(dir.path(), 0, &sealing(2));
-        assert!(matches!(other, Err(CacheError::WrongKey)));
-        let line = "oboro-cache 2 whatever comes then";
-        let text = format!("{line} {}\n", hex(&checksum(line.as_bytes())));
-        fs::write(dir.path().join(SCHEMA), &text).expect("written");
-        fs::remove_file(dir.path().join(LOCK)).expect("removed");
-        let newer = open(dir.path());
-        assert!(matches!(
-            newer,
-            Err(CacheError::NewerVersion { found: 2, known: 1 })
-        ));
-        assert_eq!(
-            fs::read_to_string(dir.path().join(SCHEMA)).expect("read"),
-            text
-        );
-        assert!(!dir.path().join(LOCK).exists());
-    }
-
-    #[test]
-    fn a_damaged_schema_is_written_again() {
-        let dir = tempfile::tempdir().expect("a directory");
-        drop(open(dir.path()).expect("opens"));
-        let path = dir.path().join(SCHEMA);
-        let good = fs::read(&path).expect("read");
-        for at in 0..good.len() - 1 {
-            let mut bad = good.clone();
-            bad[at] ^= 2;
-            fs::write(&path, &bad).expect("written");
-            drop(open(dir.path()).expect("opens"));
-            assert_eq!(fs::read(&path).expect("read"), good, "byte {at}");
-        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub mod limits;
 mod memory;
 mod record;
 mod refusals;
+mod schema;
 mod sealing;
 mod shares;
 mod shelf;

@@ -20,7 +20,8 @@ pub trait Store: Send {
     /// written again; the rest stays as it is.
     fn put_extent(&mut self, put: PutExtent) -> Result<Put, CacheError>;
 
-    /// What is held at a location, without reading chunks.
+    /// What is held at a location, without reading chunks. `None` also where damage has torn a hole into the list of
+    /// references, until the extent is put again; its other chunks are served all the same.
     fn extent(&mut self, location: &Location) -> Result<Option<ExtentInfo>, CacheError>;
 
     /// Chunks of an extent by index, in the order asked; `None` for those not held. At most

@@ -9,9 +9,10 @@ use std::fs;
 use std::path::Path;
 
 use common::{
-    Dice, SMALL, chunks_of, copy_dir, entries_of, entry, extent, files, is_whole, open, opened,
+    Dice, SMALL, chunks_of, copy_dir, entries_of, entry, extent, extent_at, files, is_whole, open,
+    opened,
 };
-use oboro_cache::Store;
+use oboro_cache::{Put, Store};
 
 const BLOCK: usize = 4_096;
 
@@ -101,5 +102,61 @@ fn everything_acknowledged_survives_any_mixture_of_blocks() {
         for n in acknowledged..all {
             chunks_of(&mut store, n, count(n));
         }
+    }
+}
+
+/// Puts extents that are ever nearer, so that the eldest are evicted and their slots written anew.
+fn put_nearer(store: &mut dyn Store, numbers: std::ops::Range<u64>) {
+    for n in numbers {
+        let mut distance = [0; 32];
+        distance[..8].copy_from_slice(&(u64::MAX - (n << 44)).to_be_bytes());
+        store
+            .put_extent(extent_at(n, 32, distance, 100))
+            .expect("put");
+        store.put_entry(entry(n, 1)).expect("put");
+    }
+}
+
+#[test]
+fn slots_written_anew_are_never_served_under_their_old_names() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let [dir, old, new, mixed] =
+        ["cache", "old", "new", "mixed"].map(|name| scratch.path().join(name));
+    let mut store = opened(&dir, SMALL);
+    put_nearer(&mut store, 0..20);
+    store.flush().expect("flushed");
+    copy_dir(&dir, &old);
+    put_nearer(&mut store, 20..26);
+    copy_dir(&dir, &new);
+    assert!(store.stats().evictions > 6);
+    drop(store);
+    for seed in 0..12 {
+        // first the two extremes: the database of before, the slots of after, and the reverse
+        match seed {
+            0 | 1 => {
+                let (database, slots) = if seed == 0 {
+                    (&old, &new)
+                } else {
+                    (&new, &old)
+                };
+                copy_dir(slots, &mixed);
+                copy_dir(&database.join("db"), &mixed.join("db"));
+                fs::copy(database.join("mark"), mixed.join("mark")).expect("copied");
+            }
+            _ => mix(&old, &new, &mixed, &mut Dice::new(seed)),
+        }
+        let (mut store, report) = open(&mixed, SMALL).expect("opens");
+        assert!(seed > 1 || !report.rebuilt, "the database itself is whole");
+        let served = (0..26)
+            .filter(|&n| chunks_of(&mut store, n, 32).contains(&true))
+            .count();
+        assert!(served > 0);
+        entries_of(&mut store, 1);
+        for n in 40..46 {
+            let nearest = extent_at(n, 32, [0; 32], 100);
+            assert_eq!(store.put_extent(nearest).expect("put"), Put::Stored);
+        }
+        store.flush().expect("flushed");
+        assert!((40..46).all(|n| is_whole(&mut store, n, 32)), "seed {seed}");
     }
 }

@@ -76,9 +76,10 @@ pub struct OpenReport {
 
 /// The store on disk.
 pub struct SledStore {
-    parts: Parts,
-    /// `None` after a failure that a rebuild could not mend yet; the next call tries again.
+    /// `None` after a failure that a rebuild could not mend yet; the next call tries again. Dropped before the rest, of
+    /// which the lock is a part.
     index: Option<Index>,
+    parts: Parts,
 }
 
 /// Everything but the index.

@@ -71,11 +71,11 @@ impl Parts {
                 self.home.give_up_reserve()?;
             }
             DbError::Broken(_) => {
+                self.counters.damaged += 1;
                 index.abandon();
                 self.keep_aside()?;
             }
         }
-        self.counters.damaged += 1;
         self.rebuild()
     }
 
