@@ -137,6 +137,10 @@ impl Tickets {
         ticket
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Who waits for this one; each is redeemed once.
     pub(crate) fn redeem(&mut self, ticket: Ticket) -> Option<Waiting> {
         self.waiting.remove(&ticket)

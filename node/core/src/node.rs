@@ -21,7 +21,7 @@ use crate::peers::{Own, Peers};
 use crate::publish::{Publishes, Wish};
 use crate::search::Searches;
 use crate::serve::Serve;
-use crate::stats::{Standing, Stats};
+use crate::stats::{Held, Standing, Stats};
 use crate::time::Time;
 use crate::wire::frame::CloseReason;
 
@@ -233,6 +233,16 @@ impl Node {
             addresses: self.peers.addresses(),
             jobs: self.fetches.len() + self.publishes.len() + self.searches.len(),
         }
+    }
+
+    /// How much is held now for peers.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        let mut held = self.links.held();
+        (held.exchanges, held.serving) = self.exchanges.count();
+        held.puts = self.serve.puts();
+        held.tickets = self.tickets.count();
+        held
     }
 
     fn command(&mut self, command: Command, now: Time, out: &mut Outbox) {

@@ -107,6 +107,29 @@ impl Stats {
     }
 }
 
+/// How much is held now for peers: what the bounds are about, for those who watch them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Links, also those being closed.
+    pub links: usize,
+    /// Dials waiting for an answer.
+    pub dials: usize,
+    /// Streams that have a state here, own and others'.
+    pub streams: usize,
+    /// Bytes of streams and control messages not yet handed to links.
+    pub unsent: usize,
+    /// Bytes of streams that have arrived and were not taken.
+    pub unread: usize,
+    /// Exchanges, own and served.
+    pub exchanges: usize,
+    /// Of which served.
+    pub serving: usize,
+    /// Extents being received.
+    pub puts: usize,
+    /// Requests to the store and to compute threads not yet answered.
+    pub tickets: usize,
+}
+
 /// How the node stands now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {

@@ -168,6 +168,11 @@ impl Exchanges {
         );
     }
 
+    /// How many there are, and how many of them are served.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        (self.exchanges.len(), self.serving)
+    }
+
     /// The stream under a served exchange, for limits per link.
     pub(crate) fn stream(&self, exchange: ExchangeId) -> Option<StreamId> {
         self.exchanges

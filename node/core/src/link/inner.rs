@@ -1,16 +1,36 @@
 //! The private half of [`Links`]: how streams find their links, and what a record does.
 
+use super::mux::Link;
 use super::{
     Action, Class, CloseReason, Control, Counter, Ctx, DIALS_MAX, DialId, Frame, Frames, LINKS_MAX,
     LinkEvent, LinkId, LinkPublic, Links, Phase, Place, STREAMS_ACCEPTED_MAX, STREAMS_PER_LINK_MAX,
     Stream, StreamId, Time, Way, allowed,
 };
+use crate::stats::Held;
 use crate::wire::WireError;
 
 /// What a peer did wrong, as a name for counters.
 type Violation = &'static str;
 
 impl Links {
+    /// How much is held for others.
+    pub(crate) fn held(&self) -> Held {
+        let streams = || self.links.values().flat_map(|link| link.streams.values());
+        let controls: usize = self.links.values().map(Link::waiting_control).sum();
+        let early = self.streams.values().map(|place| match place {
+            Place::Waiting(_, _, written) => written.iter().map(Vec::len).sum(),
+            Place::On(..) => 0,
+        });
+        Held {
+            links: self.links.len(),
+            dials: self.dials.len(),
+            streams: streams().count(),
+            unsent: streams().map(Stream::unsent).sum::<usize>() + controls + early.sum::<usize>(),
+            unread: streams().map(|stream| stream.peek().len()).sum(),
+            ..Held::default()
+        }
+    }
+
     pub(super) fn stream(&mut self, link: LinkId, number: u32) -> Option<&mut Stream> {
         self.links
             .get_mut(&link)

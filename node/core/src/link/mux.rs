@@ -85,6 +85,11 @@ impl Link {
         self.control.push_back(message);
     }
 
+    /// Bytes of control messages waiting.
+    pub(super) fn waiting_control(&self) -> usize {
+        self.control.iter().map(Vec::len).sum()
+    }
+
     pub(super) fn grant(&mut self, records: u32) {
         self.credit = self.credit.saturating_add(records);
     }

@@ -63,6 +63,11 @@ impl Serve {
         }
     }
 
+    /// How many extents are being received.
+    pub(crate) fn puts(&self) -> usize {
+        self.puts.values().sum()
+    }
+
     /// Something arrived in a served exchange.
     pub(crate) fn asked(
         &mut self,

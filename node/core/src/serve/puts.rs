@@ -26,7 +26,7 @@ impl Serve {
         peers: &Peers,
         ctx: &mut Ctx<'_>,
     ) -> Result<(), (Refusal, u8)> {
-        let total: usize = self.puts.values().sum();
+        let total = self.puts();
         let price = self.price(total);
         let link = link.ok_or((Refusal::Invalid, 0))?;
         if total >= PUTS_AT_ONCE_MAX
