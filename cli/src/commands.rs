@@ -8,6 +8,7 @@ mod fetch;
 mod interrupt;
 mod join;
 mod publish;
+mod ready;
 mod run;
 mod search;
 mod setup;

@@ -63,7 +63,7 @@ pub trait NodeApi: Clone + Send + Sync + 'static {
         request: SearchRequest,
     ) -> impl Future<Output = Result<SearchResults, Failure>> + Send;
 
-    /// The results [`FetchRequest::n`] counts; kept in memory only, so none after a restart.
+    /// The results [`FetchRequest::n`] counts; kept, sealed, over a restart.
     fn last_search(&self) -> impl Future<Output = Result<Option<SearchResults>, Failure>> + Send;
 
     /// Starts to fetch a file.

@@ -1,7 +1,7 @@
 //! `oboro start`, `stop` and `restart`: a node in a process of its own.
 //!
-//! `start` runs `oboro run --detached`, hands the passphrase over on its stdin and waits for one envelope on its stdout:
-//! either the node answers by then, or the envelope says why not.
+//! `start` runs `oboro run --detached`, hands the passphrase over on its stdin and waits for one envelope on its
+//! stdout: either the node answers by then, or the envelope says why not.
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, BufRead, BufReader, Read, Write};

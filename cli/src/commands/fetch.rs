@@ -10,6 +10,7 @@ use oboro_node::api::{
 use oboro_node::eris::{Capability, URN_PREFIX};
 
 use super::interrupt::Interrupts;
+use super::ready::{JOIN_TIME, ready};
 use super::{join, watch};
 use crate::args;
 use crate::client::Client;
@@ -42,7 +43,7 @@ pub async fn fetch(
         let failure = Failure::new(Code::Usage, "--json and -o - both want stdout");
         return Err(failure.into());
     }
-    ui.say(&interrupts.or(client.status()).await?.anonymity);
+    interrupts.or(ready(&client, JOIN_TIME, ui)).await?;
     let target = interrupts.or(target(&client, &args.what)).await?;
     if to_stdout {
         return through_folder(home, &client, target, &mut interrupts, ui).await;
@@ -129,14 +130,16 @@ async fn target(client: &Client, what: &str) -> Result<Target, Failure> {
         prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(URN_PREFIX))
     };
     if is_urn(&line) {
-        Capability::from_urn(&line)
-            .map_err(|error| Failure::new(Code::BadInput, error.to_string()))?;
+        // As the node spells it, so that jobs and results can be compared with it.
+        let urn = Capability::from_urn(&line)
+            .map_err(|error| Failure::new(Code::BadInput, error.to_string()))?
+            .to_urn();
         let hit = client
             .last_search()
             .await?
-            .and_then(|last| find(last, |hit| hit.urn == line));
+            .and_then(|last| find(last, |hit| hit.urn == urn));
         let title = hit.map(|hit| hit.title);
-        return Ok(Target { urn: line, title });
+        return Ok(Target { urn, title });
     }
     let n: usize = line.parse().map_err(|_| {
         Failure::new(
@@ -146,8 +149,7 @@ async fn target(client: &Client, what: &str) -> Result<Target, Failure> {
         .hint("oboro search WORD… numbers its results; a URN begins with urn:eris:")
     })?;
     let last = client.last_search().await?.ok_or_else(|| {
-        Failure::new(Code::NoSuch, "there was no search since the node started")
-            .hint("oboro search WORD…")
+        Failure::new(Code::NoSuch, "there was no search yet").hint("oboro search WORD…")
     })?;
     let all = last.hits.len();
     let hit = find(last, |hit| hit.n == n).ok_or_else(|| {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use oboro_node::api::{Code, Failure, PublishRequest};
 
 use super::interrupt::Interrupts;
+use super::ready::{JOIN_TIME, ready};
 use super::watch;
 use crate::args;
 use crate::client::Client;
@@ -25,7 +26,7 @@ pub async fn publish(
     let mut interrupts = Interrupts::listen()?;
     let files = all_files(&args.files, ui)?;
     check(args, files.len())?;
-    ui.say(&interrupts.or(client.status()).await?.anonymity);
+    interrupts.or(ready(client, JOIN_TIME, ui)).await?;
     if args.convergent {
         ui.say("Convergent: whoever has the same file can recognise it in the network.");
     }

@@ -1,7 +1,10 @@
 //! `oboro search`
 
+use std::time::Duration;
+
 use oboro_node::api::{Code, Failure, SearchRequest, SearchResults};
 
+use super::ready::ready;
 use crate::args;
 use crate::client::Client;
 use crate::data::{Data, Outcome};
@@ -10,7 +13,7 @@ use crate::ui::Ui;
 
 /// `oboro search`
 pub async fn search(client: &Client, args: args::Search, ui: &mut dyn Ui) -> Result<Outcome, Halt> {
-    ui.say(&client.status().await?.anonymity);
+    ready(client, Duration::from_secs(args.timeout), ui).await?;
     let request = SearchRequest {
         words: args.words,
         timeout_ms: args.timeout.saturating_mul(1000),
@@ -22,9 +25,6 @@ pub async fn search(client: &Client, args: args::Search, ui: &mut dyn Ui) -> Res
     if results.hits.is_empty() {
         return Err(nothing(&results).into());
     }
-    if !results.complete {
-        ui.say(&answers(&results));
-    }
     let next = match results.hits.as_slice() {
         [only] => format!("Fetch it with: oboro fetch {}", only.n),
         _ => "Fetch one with: oboro fetch N".to_owned(),
@@ -35,16 +35,17 @@ pub async fn search(client: &Client, args: args::Search, ui: &mut dyn Ui) -> Res
     })
 }
 
+/// "Nothing there" is said only by storers; without an answer it is not known.
 fn nothing(results: &SearchResults) -> Failure {
-    let answers = answers(results);
-    let failure = Failure::new(Code::NothingFound, format!("nothing found; {answers}"));
-    if results.complete {
-        failure.hint("use fewer words, or other ones")
-    } else {
-        failure.hint("give it more time: --timeout SECONDS")
+    let (asked, answered) = (results.asked, results.answered);
+    let answers = format!("{answered} of {asked} storers answered");
+    if asked > 0 && answered == 0 {
+        return Failure::new(Code::TimedOut, answers)
+            .hint("give it more time: --timeout SECONDS; oboro peers shows who can be reached");
     }
-}
-
-fn answers(results: &SearchResults) -> String {
-    format!("{} of {} storers answered", results.answered, results.asked)
+    if !results.complete {
+        return Failure::new(Code::NothingFound, format!("nothing found; {answers}"))
+            .hint("give it more time: --timeout SECONDS");
+    }
+    Failure::new(Code::NothingFound, "nothing found").hint("use fewer words, or other ones")
 }

@@ -44,7 +44,8 @@ struct State {
     refusal: Option<Failure>,
     /// Titles whose publication fails.
     unpublishable: Vec<String>,
-    nothing: bool,
+    /// Searches find nothing, with this many storers asked and this many that answered.
+    nothing: Option<(u32, u32)>,
 }
 
 /// A fake that runs until it is dropped.
@@ -108,9 +109,9 @@ impl Fake {
         self
     }
 
-    /// Searches find nothing.
-    pub fn empty(self) -> Self {
-        self.state.lock().unwrap().nothing = true;
+    /// Searches find nothing, with so many storers asked and so many that answered.
+    pub fn empty(self, asked: u32, answered: u32) -> Self {
+        self.state.lock().unwrap().nothing = Some((asked, answered));
         self
     }
 
@@ -247,11 +248,16 @@ impl NodeApi for Fake {
             terms_matched: 1,
         };
         let nothing = self.state.lock().unwrap().nothing;
+        let (asked, answered) = nothing.unwrap_or((4, 4));
         Ok(Some(SearchResults {
-            hits: if nothing { Vec::new() } else { vec![hit] },
-            complete: true,
-            asked: 4,
-            answered: 4,
+            hits: if nothing.is_some() {
+                Vec::new()
+            } else {
+                vec![hit]
+            },
+            complete: asked == answered,
+            asked,
+            answered,
             note: None,
         }))
     }
