@@ -1,7 +1,7 @@
 //! How fast a file goes into and out of a network of nodes in one process over loopback.
 //!
-//! `cargo run --release -p oboro-node --example throughput -- [MIB] [NODES]` (256 and 8 if nothing is said) prints MiB/s
-//! and CPU seconds per GiB of content over all nodes for publishing and fetching.
+//! `cargo run --release -p oboro-node --example throughput -- [MIB] [NODES]` (256 and 8 if nothing is said) prints
+//! MiB/s and CPU seconds per GiB of content over all nodes for publishing and fetching.
 
 #![allow(clippy::print_stdout, reason = "a measurement prints its figures")]
 

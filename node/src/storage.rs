@@ -6,7 +6,7 @@
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
-use oboro_cache::{CacheError, CacheStats, Put, PutEntry, PutExtent, Store};
+use oboro_cache::{CacheError, CacheStats, ExtentInfo, Put, PutEntry, PutExtent, Store};
 use oboro_core::Event;
 use oboro_core::action::StoreRequest;
 use oboro_core::event::{PutOutcome, StoreOutcome, StoredExtent};
@@ -195,15 +195,6 @@ impl Worker {
                 };
                 StoreOutcome::Put(put_outcome(store.put_extent(put)?))
             }
-            StoreRequest::Extent(location) => {
-                StoreOutcome::Extent(store.extent(&location)?.map(|held| StoredExtent {
-                    references: held.references,
-                    present: held.present,
-                }))
-            }
-            StoreRequest::Read { location, indexes } => {
-                StoreOutcome::Chunks(store.read(&location, &indexes)?)
-            }
             StoreRequest::PutEntry {
                 location,
                 bytes,
@@ -220,25 +211,33 @@ impl Worker {
                 };
                 StoreOutcome::Put(put_outcome(store.put_entry(put)?))
             }
+            StoreRequest::Extent(location) => {
+                StoreOutcome::Extent(store.extent(&location)?.map(stored_extent))
+            }
+            StoreRequest::Read { location, indexes } => {
+                StoreOutcome::Chunks(store.read(&location, &indexes)?)
+            }
             StoreRequest::Entries {
                 location,
                 after,
                 max,
             } => StoreOutcome::Entries(store.entries(&location, after, max)?),
-            StoreRequest::PutDescriptors(descriptors) => {
-                store.put_descriptors(&descriptors)?;
-                StoreOutcome::Done
-            }
-            StoreRequest::ForgetDescriptors(nodes) => {
-                store.forget_descriptors(&nodes)?;
-                StoreOutcome::Done
-            }
             StoreRequest::Descriptors => StoreOutcome::Descriptors(store.descriptors()?),
-            StoreRequest::Expire { today } => {
-                store.expire(today)?;
+            other => {
+                self.tidy(other)?;
                 StoreOutcome::Done
             }
         })
+    }
+
+    /// What has no answer but that it is done.
+    fn tidy(&mut self, request: StoreRequest) -> Result<(), CacheError> {
+        match request {
+            StoreRequest::PutDescriptors(all) => self.store.put_descriptors(&all).map(drop),
+            StoreRequest::ForgetDescriptors(nodes) => self.store.forget_descriptors(&nodes),
+            StoreRequest::Expire { today } => self.store.expire(today).map(drop),
+            _ => Ok(()),
+        }
     }
 
     /// Makes the batch durable and says so; if that fails, nothing in it was kept.
@@ -280,6 +279,13 @@ fn writes(request: &StoreRequest) -> bool {
         | StoreRequest::Read { .. }
         | StoreRequest::Entries { .. }
         | StoreRequest::Descriptors => false,
+    }
+}
+
+fn stored_extent(held: ExtentInfo) -> StoredExtent {
+    StoredExtent {
+        references: held.references,
+        present: held.present,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The file a fetch writes before it is complete, and putting it in its place.
 //!
-//! Promises: it lies beside the output under a name nobody guesses, belongs to its owner alone, is never reached through
-//! a symbolic link; the output appears whole, and replaces another file only if that was allowed.
+//! Promises: it lies beside the output under a name nobody guesses, belongs to its owner alone, is never reached
+//! through a symbolic link; the output appears whole, and replaces another file only if that was allowed.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;

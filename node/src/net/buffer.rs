@@ -153,7 +153,11 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn records_come_out_as_they_went_in_however_they_are_cut(records in 1usize..20, rest in 0..RECORD_WIRE, at_once in 1usize..20_000) {
+        fn records_come_out_as_they_went_in_however_they_are_cut(
+            records in 1usize..20,
+            rest in 0..RECORD_WIRE,
+            at_once in 1usize..20_000,
+        ) {
             let stream: Vec<u8> = (0..records * RECORD_WIRE + rest).map(|i| (i % 251) as u8).collect();
             let mut incoming = Incoming::default();
             let whole = take_in(&mut incoming, &stream, at_once);

@@ -1,8 +1,8 @@
 //! One link, one task: opens what comes in, seals what goes out, both in batches.
 //!
-//! Promises: reading never waits for a slow writer nor writing for a slow reader; while the driver has no room for more,
-//! nothing is read; no more is held than [`GRANT`] records each way; `Down` is said once, last. Does not know what is in
-//! a record.
+//! Promises: reading never waits for a slow writer nor writing for a slow reader; while the driver has no room for
+//! more, nothing is read; no more is held than [`GRANT`] records each way; `Down` is said once, last. Does not know
+//! what is in a record.
 
 use std::io;
 use std::time::Duration;
@@ -17,8 +17,8 @@ use tracing::debug;
 use super::Arrival;
 use super::buffer::{BATCH, Incoming, Outgoing};
 
-/// Records the core may have given to a link and not yet written: one batch. Told to the core at the start, and again as
-/// records are written.
+/// Records the core may have given to a link and not yet written: one batch. Told to the core at the start, and again
+/// as records are written.
 pub(crate) const GRANT: u32 = BATCH as u32;
 
 /// Messages to a link at once: each holds at least one granted record, so it never overflows.

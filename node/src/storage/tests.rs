@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use oboro_cache::{EntryPage, ExtentInfo, MemoryStore};
+use oboro_cache::{EntryPage, MemoryStore};
 use oboro_crypto::ids::{ExtentId, Location, NetworkId, NodeId};
 
 use super::*;

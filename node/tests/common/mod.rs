@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use oboro_node::api::{
@@ -83,6 +83,16 @@ impl Net {
         config.listen = vec!["127.0.0.1:0".parse().unwrap()];
         config.quota = 256 << 20;
         config
+    }
+
+    /// Adds a node started elsewhere, with the configuration of the next number.
+    pub fn add(&mut self, node: NodeHandle) {
+        self.nodes.push(node);
+    }
+
+    /// Where the homes are.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     pub fn node(&self, i: usize) -> &NodeHandle {
