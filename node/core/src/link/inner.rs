@@ -1,36 +1,16 @@
 //! The private half of [`Links`]: how streams find their links, and what a record does.
 
-use super::mux::Link;
 use super::{
-    Action, Class, CloseReason, Control, Counter, Ctx, DIALS_MAX, DialId, Frame, Frames, LINKS_MAX,
-    LinkEvent, LinkId, LinkPublic, Links, Phase, Place, STREAMS_ACCEPTED_MAX, STREAMS_PER_LINK_MAX,
-    Stream, StreamId, Time, Way, allowed,
+    Action, Class, CloseReason, Control, Counter, Ctx, DIALS_MAX, DialId, Frame, Frames, LinkEvent,
+    LinkId, LinkPublic, Links, Phase, Place, Stream, StreamId, Time, Way, allowed,
 };
-use crate::stats::Held;
+use crate::limits::STREAMS_PER_LINK_MAX;
 use crate::wire::WireError;
 
 /// What a peer did wrong, as a name for counters.
 type Violation = &'static str;
 
 impl Links {
-    /// How much is held for others.
-    pub(crate) fn held(&self) -> Held {
-        let streams = || self.links.values().flat_map(|link| link.streams.values());
-        let controls: usize = self.links.values().map(Link::waiting_control).sum();
-        let early = self.streams.values().map(|place| match place {
-            Place::Waiting(_, _, written) => written.iter().map(Vec::len).sum(),
-            Place::On(..) => 0,
-        });
-        Held {
-            links: self.links.len(),
-            dials: self.dials.len(),
-            streams: streams().count(),
-            unsent: streams().map(Stream::unsent).sum::<usize>() + controls + early.sum::<usize>(),
-            unread: streams().map(|stream| stream.peek().len()).sum(),
-            ..Held::default()
-        }
-    }
-
     pub(super) fn stream(&mut self, link: LinkId, number: u32) -> Option<&mut Stream> {
         self.links
             .get_mut(&link)
@@ -105,43 +85,11 @@ impl Links {
         ctx.stats.streams_active = ctx.stats.streams_active.saturating_sub(1);
         if let Place::On(link, number) = &place {
             self.numbers.remove(&(*link, *number));
-            if self
-                .links
-                .get(link)
-                .is_some_and(|link| link.is_theirs(*number))
-            {
-                self.accepted = self.accepted.saturating_sub(1);
+            if let Some(entry) = self.links.get_mut(link) {
+                entry.used = ctx.now;
             }
         }
         Some(place)
-    }
-
-    /// Makes room for one more link by closing the one that is least missed. False if all are in use.
-    pub(super) fn make_room(&mut self, ctx: &mut Ctx<'_>) -> bool {
-        if self.links.len() < LINKS_MAX {
-            return true;
-        }
-        let idle = self
-            .links
-            .iter()
-            .filter(|(_, link)| {
-                link.streams.is_empty() && !link.closing && !self.kept.contains(&link.remote)
-            })
-            .min_by_key(|(_, link)| link.used)
-            .map(|(&id, _)| id);
-        if let Some(id) = idle {
-            self.shut(id, ctx);
-        }
-        idle.is_some()
-    }
-
-    pub(super) fn ping(&mut self, link: LinkId, ctx: &mut Ctx<'_>) {
-        let nonce = rand_core::RngCore::next_u64(ctx.rng);
-        if let Some(entry) = self.links.get_mut(&link) {
-            entry.pinged = Some((nonce, ctx.now));
-            entry.used = ctx.now;
-        }
-        self.send(link, &Control::Ping(nonce), ctx);
     }
 
     /// Everything in one record.
@@ -199,6 +147,7 @@ impl Links {
     ) -> Result<(), Violation> {
         let message = Control::decode(body).map_err(malformed)?;
         let entry = self.links.get_mut(&link).ok_or("gone")?;
+        let greets = entry.phase == Phase::New;
         entry.phase = Phase::Greeted;
         match message {
             Control::Ping(nonce) => self.send(link, &Control::Pong(nonce), ctx),
@@ -211,6 +160,9 @@ impl Links {
                 }
             }
             message => events.push(LinkEvent::Control { link, message }),
+        }
+        if greets {
+            self.ping(link, ctx);
         }
         Ok(())
     }
@@ -226,26 +178,24 @@ impl Links {
         if !entry.is_theirs(number) || entry.streams.contains_key(&number) {
             return Err("stream_number");
         }
-        let theirs = entry
-            .streams
-            .keys()
-            .filter(|&&number| entry.is_theirs(number))
-            .count();
+        let theirs = entry.theirs().count();
         let mut stream = Stream::new(Class::Storage, true);
-        if theirs >= STREAMS_PER_LINK_MAX || self.accepted >= STREAMS_ACCEPTED_MAX {
+        if theirs >= STREAMS_PER_LINK_MAX || !self.has_room_for_stream() {
             ctx.stats.refused("streams");
             if theirs >= 2 * STREAMS_PER_LINK_MAX {
                 // Not even the notices are being read.
                 return Err("streams");
             }
-            stream.closing = Some(CloseReason::Busy);
-            entry.streams.insert(number, stream);
+            stream.close(CloseReason::Busy, ctx.now);
+            if let Some(entry) = self.links.get_mut(&link) {
+                entry.streams.insert(number, stream);
+            }
             self.touch(link, number);
             return Ok(());
         }
+        let entry = self.links.get_mut(&link).ok_or("gone")?;
         entry.streams.insert(number, stream);
         entry.used = ctx.now;
-        self.accepted += 1;
         ctx.stats.streams_accepted += 1;
         ctx.stats.streams_active += 1;
         let id = StreamId(self.names.next());
