@@ -64,12 +64,13 @@ pub fn ask_new() -> Result<SecretBytes, Failure> {
 }
 
 fn prompt(text: &str) -> Result<SecretBytes, Failure> {
-    let line = rpassword::prompt_password(text).map_err(|_| {
-        Failure::new(
+    let line = rpassword::prompt_password(text).map_err(|error| match error.kind() {
+        io::ErrorKind::Interrupted => Failure::new(Code::Interrupted, "interrupted"),
+        _ => Failure::new(
             Code::PassphraseNeeded,
             "a passphrase is needed and there is no terminal to ask on",
         )
-        .hint("give --passphrase-file FILE or set OBORO_PASSPHRASE_FILE")
+        .hint("give --passphrase-file FILE or set OBORO_PASSPHRASE_FILE"),
     })?;
     Ok(SecretBytes::new(line.into_bytes()))
 }

@@ -128,6 +128,17 @@ fn a_second_node_at_one_home_is_refused_and_the_first_goes_on() {
 }
 
 #[test]
+fn of_two_nodes_started_at_once_at_one_home_one_runs() {
+    let place = Place::new();
+    let node = Node::init(&place, "a");
+    let starts = [(); 2].map(|()| piped(&mut node.command(&["start"])));
+    let mut exits = starts.map(|start| Ran::of(start.wait_with_output().unwrap()).exit);
+    exits.sort();
+    assert_eq!(exits, [Some(0), Some(11)]);
+    assert!(node.runs());
+}
+
+#[test]
 fn a_killed_node_leaves_nothing_that_hinders_the_next() {
     let place = Place::new();
     let node = Node::init(&place, "a");

@@ -9,6 +9,7 @@ mod routes;
 mod server;
 mod socket;
 
+pub use request::check_request;
 pub use server::{Ended, serve};
 pub use socket::{Socket, locate};
 

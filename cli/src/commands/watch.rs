@@ -30,7 +30,10 @@ pub async fn watch(
         () = interrupts.pressed() => Err(left_running(id)),
     };
     ui.progress_over();
-    Ok(result?)
+    Ok(result.map_err(|failure| match failure.code {
+        Code::NotRunning => node_gone(id),
+        _ => failure,
+    })?)
 }
 
 async fn follow(client: &Client, id: JobId, ui: &mut dyn Ui) -> Result<Job, Failure> {
@@ -49,6 +52,11 @@ async fn follow(client: &Client, id: JobId, ui: &mut dyn Ui) -> Result<Job, Fail
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+fn node_gone(id: JobId) -> Failure {
+    Failure::new(Code::NotRunning, format!("the node ended during job {id}"))
+        .hint("oboro start: a fetch goes on where it was, a publication must be given again")
 }
 
 fn left_running(id: JobId) -> Failure {
