@@ -62,7 +62,7 @@ impl Peer {
     }
 
     /// Reads until the other side closes.
-    fn is_closed_in_time(mut self) -> bool {
+    fn until_closed(mut self) -> bool {
         let begun = Instant::now();
         let mut bytes = [0; 65_536];
         while begun.elapsed() < PATIENCE {
@@ -112,7 +112,7 @@ async fn sealed_nonsense_closes_the_link_and_is_counted() {
         for seed in 0..20 {
             let mut peer = Peer::connect(&invite, seed);
             peer.send(&noise(1 + seed as usize, seed));
-            assert!(peer.is_closed_in_time(), "noise {seed} was borne");
+            assert!(peer.until_closed(), "noise {seed} was borne");
         }
     });
     peers.await.unwrap();

@@ -102,7 +102,7 @@ fn needles(urn: &str) -> Vec<(String, Vec<u8>)> {
         ));
         needles.push((
             format!("{name} in Base64"),
-            BASE64.encode(&bytes)[..40].as_bytes().to_vec(),
+            BASE64.encode(&bytes).as_bytes()[..40].to_vec(),
         ));
         needles.push((name.to_owned(), bytes));
     }

@@ -1,4 +1,7 @@
-//! The key file of a home: made at the first start, rotated when the day has changed.
+//! The key file of a home: made at the first start, its onion key rotated at the first start of a day.
+//!
+//! A node that runs for days keeps the onion keys it was born with: the core takes keys once, and a file that ran ahead
+//! of it would forget the key that others still use.
 
 use std::io;
 
