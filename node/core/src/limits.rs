@@ -16,15 +16,20 @@ pub const RECORDS_PER_SEND_MAX: u32 = 64;
 pub const LINK_IDLE: Duration = Duration::from_secs(120);
 /// A link whose other end was not heard for this long is closed.
 pub const LINK_SILENT: Duration = Duration::from_secs(90);
-/// How often a quiet link is asked whether it lives.
+/// A link that takes not one record of what waits for it for this long is closed.
+pub const LINK_STUCK: Duration = Duration::from_secs(30);
+/// How often a link is asked whether it lives.
 pub const PING_EVERY: Duration = Duration::from_secs(25);
 
 // Streams
 
 /// Streams others may have open on one link. Beyond it: closed as busy.
 pub const STREAMS_PER_LINK_MAX: usize = 128;
-/// Streams others may have open in all. Beyond it: closed as busy.
-pub const STREAMS_ACCEPTED_MAX: usize = 1_024;
+/// Streams of others that hold something here in all. Beyond it one that is over and was not read gives way, or the new
+/// one is closed as busy.
+pub const STREAMS_ACCEPTED_MAX: usize = 512;
+/// Bytes of a stream that is over are kept for the other side to take for this long; then they are dropped.
+pub const STREAM_LINGER: Duration = Duration::from_secs(60);
 /// Bytes one side may send on a stream before the other has taken them: 8 chunks, enough to keep a link busy while
 /// credit travels, small enough that every stream at its bound fits memory.
 pub const STREAM_WINDOW: u32 = 256 * 1024 + 16 * 1024;
@@ -39,6 +44,11 @@ pub const DIALS_MAX: usize = 64;
 pub const EXCHANGE_PATIENCE: Duration = Duration::from_secs(20);
 /// A served exchange in which nothing happened for this long is closed.
 pub const SERVE_PATIENCE: Duration = Duration::from_secs(60);
+/// A stream in which nothing was asked for this long is closed: a request rides right behind the opening.
+pub const REQUEST_PATIENCE: Duration = Duration::from_secs(10);
+/// An exchange that has not come to its end after this long has failed, however often something happens in it: an
+/// extent at 3.5 KiB/s. Who drips must not hold a place, nor keep a file from its reader.
+pub const EXCHANGE_LONGEST: Duration = Duration::from_secs(300);
 /// The longest message in a session, with its length in front.
 pub const MESSAGE_MAX: usize = 65_535;
 
@@ -117,6 +127,7 @@ pub const HITS_MAX: usize = 500;
 /// Nodes asked for one placement of a keyword.
 pub const QUERY_TRIES: usize = 3;
 
+const _: () = assert!(SERVING_MAX < STREAMS_ACCEPTED_MAX);
 const _: () = assert!(STREAM_LOW_WATER < STREAM_WINDOW as usize);
 const _: () = assert!(FETCH_PARTS_PER_STORER <= FETCH_PARTS);
 const _: () = assert!(PUTS_PER_LINK_MAX <= PUTS_AT_ONCE_MAX);

@@ -362,8 +362,7 @@ impl Node {
                     Vec::new()
                 }
                 LinkEvent::Accepted(stream) => {
-                    self.exchanges.accepted(stream, &mut self.links, &mut ctx);
-                    Vec::new()
+                    self.exchanges.accepted(stream, &mut self.links, &mut ctx)
                 }
                 LinkEvent::Readable(stream) => {
                     self.exchanges.readable(stream, &mut self.links, &mut ctx)

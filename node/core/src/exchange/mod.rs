@@ -6,6 +6,7 @@
 
 mod client;
 mod framing;
+mod patience;
 mod served;
 
 use std::collections::BTreeMap;
@@ -19,7 +20,6 @@ use self::client::Client;
 use self::served::Served;
 use crate::effect::{Body, Ctx, Owner};
 use crate::ids::ExchangeId;
-use crate::limits::{EXCHANGE_PATIENCE, SERVE_PATIENCE, SERVING_MAX};
 use crate::link::{Links, StreamId, Way};
 use crate::stats::Class;
 use crate::time::Time;
@@ -74,6 +74,7 @@ enum Side {
 
 struct Exchange {
     stream: StreamId,
+    began: Time,
     moved: Time,
     side: Side,
 }
@@ -141,6 +142,7 @@ impl Exchanges {
             exchange,
             Exchange {
                 stream,
+                began: ctx.now,
                 moved: ctx.now,
                 side: Side::Client(client),
             },
@@ -149,11 +151,17 @@ impl Exchanges {
     }
 
     /// A stream was opened to us.
-    pub(crate) fn accepted(&mut self, stream: StreamId, links: &mut Links, ctx: &mut Ctx<'_>) {
-        if self.serving >= SERVING_MAX {
+    pub(crate) fn accepted(
+        &mut self,
+        stream: StreamId,
+        links: &mut Links,
+        ctx: &mut Ctx<'_>,
+    ) -> Vec<ExchangeEvent> {
+        let mut events = Vec::new();
+        if !self.has_room_for(stream, &mut events, links, ctx) {
             ctx.stats.refused("busy");
             links.close(stream, CloseReason::Busy, ctx);
-            return;
+            return events;
         }
         self.serving += 1;
         let exchange = ExchangeId(ctx.exchanges.next());
@@ -162,10 +170,12 @@ impl Exchanges {
             exchange,
             Exchange {
                 stream,
+                began: ctx.now,
                 moved: ctx.now,
                 side: Side::Served(Served::new()),
             },
         );
+        events
     }
 
     /// How many there are, and how many of them are served.
@@ -288,7 +298,7 @@ impl Exchanges {
         }
     }
 
-    /// Ends an exchange: what was given to it is still sent.
+    /// Ends an exchange. What was given to it is still sent if it is served; a client that ends has heard all it wants.
     pub(crate) fn end(
         &mut self,
         id: ExchangeId,
@@ -297,32 +307,11 @@ impl Exchanges {
         ctx: &mut Ctx<'_>,
     ) {
         if let Some(exchange) = self.remove(id) {
-            links.close(exchange.stream, reason, ctx);
-        }
-    }
-
-    /// When the next exchange runs out of patience.
-    pub(crate) fn deadline(&self) -> Option<Time> {
-        self.exchanges.values().map(Exchange::patience_ends).min()
-    }
-
-    /// Ends exchanges in which nothing happens.
-    pub(crate) fn tick(&mut self, links: &mut Links, ctx: &mut Ctx<'_>) -> Vec<ExchangeEvent> {
-        let late: Vec<ExchangeId> = self
-            .exchanges
-            .iter()
-            .filter(|(_, exchange)| exchange.patience_ends() <= ctx.now)
-            .map(|(&id, _)| id)
-            .collect();
-        let mut events = Vec::new();
-        for id in late {
-            if let Some(exchange) = self.remove(id) {
-                links.close(exchange.stream, CloseReason::Failed, ctx);
-                ctx.stats.dropped("exchange_silent");
-                events.push(over(id, &exchange.side, Trouble::Silent));
+            match exchange.side {
+                Side::Client(_) => links.cut(exchange.stream, reason, ctx),
+                Side::Served(_) => links.close(exchange.stream, reason, ctx),
             }
         }
-        events
     }
 
     fn say(&mut self, id: ExchangeId, plain: &[u8], links: &mut Links, now: Time) -> bool {
@@ -364,15 +353,6 @@ impl Exchanges {
             self.serving = self.serving.saturating_sub(1);
         }
         Some(exchange)
-    }
-}
-
-impl Exchange {
-    fn patience_ends(&self) -> Time {
-        match self.side {
-            Side::Client(_) => self.moved + EXCHANGE_PATIENCE,
-            Side::Served(_) => self.moved + SERVE_PATIENCE,
-        }
     }
 }
 

@@ -26,6 +26,11 @@ impl Served {
         Self { state: State::New }
     }
 
+    /// Whether nothing was asked yet.
+    pub(super) const fn is_new(&self) -> bool {
+        matches!(self.state, State::New)
+    }
+
     pub(super) fn read(
         &mut self,
         exchange: ExchangeId,

@@ -7,6 +7,7 @@
 mod inner;
 mod mux;
 mod stream;
+mod upkeep;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -19,10 +20,7 @@ use self::stream::Stream;
 use crate::action::Action;
 use crate::effect::Ctx;
 use crate::ids::{Counter, DialId, LinkId};
-use crate::limits::{
-    DIALS_MAX, LINK_IDLE, LINK_SILENT, LINKS_MAX, LINKS_PER_NODE_MAX, PING_EVERY, STREAM_LOW_WATER,
-    STREAMS_ACCEPTED_MAX, STREAMS_PER_LINK_MAX,
-};
+use crate::limits::{DIALS_MAX, LINKS_PER_NODE_MAX, STREAM_LOW_WATER};
 use crate::stats::Class;
 use crate::time::Time;
 use crate::wire::allowed::{self, Phase};
@@ -78,7 +76,6 @@ pub(crate) struct Links {
     dialing: BTreeMap<LinkPublic, DialId>,
     streams: BTreeMap<StreamId, Place>,
     numbers: BTreeMap<(LinkId, u32), StreamId>,
-    accepted: usize,
     /// Links to look at before this event is over.
     touched: BTreeSet<LinkId>,
     kept: BTreeSet<LinkPublic>,
@@ -96,7 +93,6 @@ impl Links {
             dialing: BTreeMap::new(),
             streams: BTreeMap::new(),
             numbers: BTreeMap::new(),
-            accepted: 0,
             touched: BTreeSet::new(),
             kept: BTreeSet::new(),
             names: Counter::default(),
@@ -176,14 +172,25 @@ impl Links {
         }
     }
 
-    /// Ends a stream once everything written is sent; nothing more is heard of it.
+    /// Ends a stream once everything written is sent; nothing more is heard of it. If it failed, what is not sent yet
+    /// is dropped.
     pub(crate) fn close(&mut self, id: StreamId, reason: CloseReason, ctx: &mut Ctx<'_>) {
         if let Some(Place::On(link, number)) = self.forget(id, ctx) {
             if let Some(stream) = self.stream(link, number) {
-                stream.closing = Some(reason);
+                stream.close(reason, ctx.now);
             }
             self.touch(link, number);
         }
+    }
+
+    /// Ends a stream of which nothing written matters any more.
+    pub(crate) fn cut(&mut self, id: StreamId, reason: CloseReason, ctx: &mut Ctx<'_>) {
+        if let Some(&Place::On(link, number)) = self.streams.get(&id)
+            && let Some(stream) = self.stream(link, number)
+        {
+            stream.drop_unsent();
+        }
+        self.close(id, reason, ctx);
     }
 
     /// Drops a stream the other side has ended.
@@ -382,40 +389,7 @@ impl Links {
         events
     }
 
-    // Time
-
-    /// When something is due at the latest.
-    pub(crate) fn deadline(&self) -> Option<Time> {
-        self.links
-            .values()
-            .filter(|link| !link.closing)
-            .map(|link| link.heard.min(link.used) + PING_EVERY)
-            .min()
-    }
-
-    /// Closes links that are silent or idle, asks quiet ones whether they live.
-    pub(crate) fn tick(&mut self, ctx: &mut Ctx<'_>) {
-        let mut shut = Vec::new();
-        let mut ping = Vec::new();
-        for (&id, link) in &mut self.links {
-            let kept = self.kept.contains(&link.remote) || !link.dialed;
-            if link.closing {
-            } else if ctx.now.since(link.heard) >= LINK_SILENT
-                || (!kept && link.streams.is_empty() && ctx.now.since(link.used) >= LINK_IDLE)
-            {
-                shut.push(id);
-            } else if ctx.now.since(link.heard.min(link.used)) >= PING_EVERY {
-                if !link.streams.is_empty() || kept {
-                    link.used = ctx.now;
-                }
-                ping.push(id);
-            }
-        }
-        shut.into_iter().for_each(|id| self.shut(id, ctx));
-        for id in ping {
-            self.ping(id, ctx);
-        }
-    }
+    // Sending
 
     /// Hands over what may be sent, and says which streams want more. To be called when an event has been dealt with.
     pub(crate) fn flush(&mut self, ctx: &mut Ctx<'_>) -> Vec<LinkEvent> {
@@ -424,7 +398,7 @@ impl Links {
             let Some(entry) = self.links.get_mut(&link) else {
                 continue;
             };
-            let (plain, ended) = entry.pack(ctx.stats);
+            let (plain, ended) = entry.pack(ctx.now, ctx.stats);
             for number in ended {
                 self.numbers.remove(&(link, number));
             }

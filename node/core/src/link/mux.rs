@@ -7,7 +7,7 @@ use oboro_crypto::ids::LinkPublic;
 use oboro_crypto::record::RECORD_PLAIN;
 
 use super::stream::Stream;
-use crate::limits::{CONTROL_QUEUE_MAX, RECORDS_PER_SEND_MAX};
+use crate::limits::{CONTROL_QUEUE_MAX, LINK_SILENT, LINK_STUCK, PING_EVERY, RECORDS_PER_SEND_MAX};
 use crate::stats::{Class, Stats};
 use crate::time::Time;
 use crate::wire::allowed::Phase;
@@ -27,6 +27,8 @@ pub(super) struct Link {
     pub(super) since: Time,
     pub(super) heard: Time,
     pub(super) used: Time,
+    /// When it was last asked whether it lives.
+    pub(super) asked: Time,
     pub(super) pinged: Option<(u64, Time)>,
     pub(super) rtt_micros: Option<u64>,
     pub(super) closing: bool,
@@ -35,6 +37,8 @@ pub(super) struct Link {
     pub(super) streams: BTreeMap<u32, Stream>,
     /// Records the shell can take.
     credit: u32,
+    /// Since when it could take nothing although there was something.
+    stuck: Option<Time>,
     control: VecDeque<Vec<u8>>,
     round: VecDeque<u32>,
     next_number: u32,
@@ -50,6 +54,7 @@ impl Link {
             since: now,
             heard: now,
             used: now,
+            asked: now,
             pinged: None,
             rtt_micros: None,
             closing: false,
@@ -57,6 +62,7 @@ impl Link {
             records_out: 0,
             streams: BTreeMap::new(),
             credit: 0,
+            stuck: None,
             control: VecDeque::new(),
             round: VecDeque::new(),
             // Both sides name streams; odd numbers belong to the dialler.
@@ -76,6 +82,42 @@ impl Link {
         (number % 2 == 1) != self.dialed
     }
 
+    /// The numbers of streams the other side opened.
+    pub(super) fn theirs(&self) -> impl Iterator<Item = u32> + '_ {
+        let numbers = self.streams.keys().copied();
+        numbers.filter(|&number| self.is_theirs(number))
+    }
+
+    /// Those of them that hold more than the notice of their end.
+    pub(super) fn theirs_held(&self) -> impl Iterator<Item = u32> + '_ {
+        self.theirs()
+            .filter(|number| self.streams.get(number).is_some_and(Stream::holds))
+    }
+
+    /// Those of them that are over and wait for the other side to read.
+    pub(super) fn lingering(&self) -> impl Iterator<Item = u32> + '_ {
+        self.theirs().filter(|number| {
+            let stream = self.streams.get(number);
+            stream.is_some_and(|stream| stream.lingers_since().is_some())
+        })
+    }
+
+    /// When it must be looked at again: to be asked whether it lives, or because it does not.
+    pub(super) fn due_at(&self) -> Time {
+        (self.asked + PING_EVERY).min(self.dead_at())
+    }
+
+    /// Whether nothing comes from it, or it takes nothing.
+    pub(super) fn is_dead(&self, now: Time) -> bool {
+        self.dead_at() <= now
+    }
+
+    fn dead_at(&self) -> Time {
+        let silent = self.heard + LINK_SILENT;
+        self.stuck
+            .map_or(silent, |since| silent.min(since + LINK_STUCK))
+    }
+
     /// Queues a control message; the oldest waiting one goes when there are too many.
     pub(super) fn control(&mut self, message: Vec<u8>, stats: &mut Stats) {
         if self.control.len() >= CONTROL_QUEUE_MAX {
@@ -92,6 +134,7 @@ impl Link {
 
     pub(super) fn grant(&mut self, records: u32) {
         self.credit = self.credit.saturating_add(records);
+        self.stuck = None;
     }
 
     /// Puts a stream into the round if it has something to send.
@@ -106,7 +149,7 @@ impl Link {
     }
 
     /// Packs what may be sent now; empty if nothing. Streams that ended are returned.
-    pub(super) fn pack(&mut self, stats: &mut Stats) -> (Vec<u8>, Vec<u32>) {
+    pub(super) fn pack(&mut self, now: Time, stats: &mut Stats) -> (Vec<u8>, Vec<u32>) {
         let mut out = Vec::new();
         let mut ended = Vec::new();
         let mut records = 0;
@@ -117,6 +160,9 @@ impl Link {
             out.resize(end, 0);
             records += 1;
             self.credit -= 1;
+        }
+        if self.credit == 0 && self.has_something() {
+            self.stuck.get_or_insert(now);
         }
         self.records_out += u64::from(records);
         stats.records_out += u64::from(records);

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::limits::STREAM_WINDOW;
 use crate::stats::Class;
+use crate::time::Time;
 use crate::wire::frame::CloseReason;
 
 /// A stream's two queues and their credit.
@@ -15,6 +16,8 @@ pub(super) struct Stream {
     pub(super) queued: bool,
     /// What to say when everything is sent.
     pub(super) closing: Option<CloseReason>,
+    /// When that was decided.
+    closed: Time,
     /// Whether its feeder wants to hear when little is left to send.
     hungry: bool,
     outgoing: VecDeque<Vec<u8>>,
@@ -36,6 +39,7 @@ impl Stream {
             announced,
             queued: false,
             closing: None,
+            closed: Time(0),
             hungry: false,
             outgoing: VecDeque::new(),
             sent_of_first: 0,
@@ -46,6 +50,39 @@ impl Stream {
             may_receive: STREAM_WINDOW,
             owed_credit: 0,
         }
+    }
+
+    /// Ends it once everything is sent; at once if it failed.
+    pub(super) fn close(&mut self, reason: CloseReason, now: Time) {
+        self.closing = Some(reason);
+        self.closed = now;
+        self.incoming = Vec::new();
+        self.taken = 0;
+        if reason != CloseReason::Done {
+            self.drop_unsent();
+        }
+    }
+
+    /// Ends it at once.
+    pub(super) fn fail(&mut self) {
+        self.closing = Some(CloseReason::Failed);
+        self.drop_unsent();
+    }
+
+    pub(super) fn drop_unsent(&mut self) {
+        self.outgoing = VecDeque::new();
+        self.sent_of_first = 0;
+        self.unsent = 0;
+    }
+
+    /// Since when it is over and waits for the other side to take what is left.
+    pub(super) fn lingers_since(&self) -> Option<Time> {
+        (self.closing.is_some() && self.unsent > 0).then_some(self.closed)
+    }
+
+    /// Whether it is more than the notice of its end.
+    pub(super) const fn holds(&self) -> bool {
+        self.closing.is_none() || self.unsent > 0
     }
 
     pub(super) fn write(&mut self, bytes: Vec<u8>) {

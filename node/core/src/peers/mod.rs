@@ -282,8 +282,13 @@ impl Peers {
 
     /// Keeps enough links warm; starts from the beginning if there are none.
     fn look(&mut self, links: &mut Links, ctx: &mut Ctx<'_>) {
-        self.neighbours
-            .retain(|remote| links.is_linked(remote) || links.is_dialing(remote));
+        self.neighbours.retain(|remote| {
+            let stays = links.is_linked(remote) || links.is_dialing(remote);
+            if !stays {
+                links.release(remote);
+            }
+            stays
+        });
         let mut candidates: Vec<&Known> = self
             .view
             .iter()

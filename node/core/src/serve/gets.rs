@@ -97,12 +97,8 @@ impl Serve {
                 body: Body::Own(body),
             });
         }
-        if matches!(self.serving.get(&id), Some(Serving::Sending { left, .. }) if left.is_empty()) {
-            self.done(id);
-            ctx.effect(Effect::Finish { exchange: id });
-        } else {
-            ctx.effect(Effect::More { exchange: id });
-        }
+        // Also after the last: the place is given up when little is left to send, so that who does not read keeps it.
+        ctx.effect(Effect::More { exchange: id });
     }
 
     pub(super) fn list(

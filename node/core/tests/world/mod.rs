@@ -19,7 +19,7 @@ use oboro_core::ids::{JobId, LinkId};
 use oboro_core::{Command, Config, Event, Node, Outbox, Report, Time};
 use oboro_crypto::entry;
 use oboro_crypto::eris::{BlockSize, Capability, ConvergenceSecret, Encoder};
-use oboro_crypto::ids::{LinkPublic, NodeId, OnionPublic};
+use oboro_crypto::ids::{LinkPublic, Location, NodeId, OnionPublic};
 use oboro_crypto::keys::NodeKeys;
 use oboro_crypto::network::Network;
 use oboro_crypto::node_id::node_id;
@@ -55,6 +55,8 @@ pub struct Machine {
     pub forgets: bool,
     /// Its store answers nothing any more.
     pub mute: bool,
+    /// Extents it was given to keep, with how many chunks each has.
+    pub kept: Vec<(Location, usize)>,
 }
 
 pub struct World {
@@ -156,6 +158,7 @@ impl World {
             lies: false,
             forgets: false,
             mute: false,
+            kept: Vec::new(),
         });
         self.push(self.now, index, Event::Deadline);
         index
@@ -337,6 +340,13 @@ impl World {
     /// Hands bytes to a node as if they had come over one of its links.
     pub fn inject(&mut self, to: usize, link: LinkId, plain: Vec<u8>) {
         self.step(to, Event::Records { link, plain });
+    }
+
+    /// Where the longest extent that a machine was given to keep lies.
+    pub fn longest_extent(&self, machine: usize) -> Location {
+        let kept = self.machines[machine].kept.iter();
+        let longest = kept.max_by_key(|(_, chunks)| *chunks);
+        longest.expect("it holds something").0
     }
 
     pub fn links_of(&self, machine: usize) -> Vec<LinkId> {

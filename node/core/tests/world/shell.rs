@@ -237,6 +237,12 @@ fn keep(machine: &mut Machine, request: StoreRequest) -> Option<StoreOutcome> {
     if machine.mute {
         return None;
     }
+    if let StoreRequest::PutExtent {
+        location, chunks, ..
+    } = &request
+    {
+        machine.kept.push((*location, chunks.len()));
+    }
     if machine.forgets && matches!(request, StoreRequest::PutExtent { .. }) {
         return Some(StoreOutcome::Put(PutOutcome::Stored));
     }

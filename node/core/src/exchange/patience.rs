@@ -1,0 +1,98 @@
+//! Who has waited long enough, and who gives way when too much is being served. Knows no message.
+
+use std::collections::BTreeMap;
+
+use super::{Exchange, ExchangeEvent, Exchanges, Side, Trouble, over};
+use crate::effect::Ctx;
+use crate::ids::{ExchangeId, LinkId};
+use crate::limits::{
+    EXCHANGE_LONGEST, EXCHANGE_PATIENCE, REQUEST_PATIENCE, SERVE_PATIENCE, SERVING_MAX,
+};
+use crate::link::{Links, StreamId};
+use crate::time::Time;
+use crate::wire::frame::CloseReason;
+
+impl Exchanges {
+    /// When the next exchange runs out of patience.
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        self.exchanges.values().map(Exchange::patience_ends).min()
+    }
+
+    /// Ends exchanges in which nothing happens, or not enough.
+    pub(crate) fn tick(&mut self, links: &mut Links, ctx: &mut Ctx<'_>) -> Vec<ExchangeEvent> {
+        let late: Vec<ExchangeId> = self
+            .exchanges
+            .iter()
+            .filter(|(_, exchange)| exchange.patience_ends() <= ctx.now)
+            .map(|(&id, _)| id)
+            .collect();
+        let mut events = Vec::new();
+        for id in late {
+            ctx.stats.dropped("exchange_silent");
+            self.give_up(id, CloseReason::Failed, &mut events, links, ctx);
+        }
+        events
+    }
+
+    /// Whether one more stream can be served. If all places are taken, the link that has most of them loses the one in
+    /// which nothing has happened for longest, but only to a link that has less.
+    pub(super) fn has_room_for(
+        &mut self,
+        stream: StreamId,
+        events: &mut Vec<ExchangeEvent>,
+        links: &mut Links,
+        ctx: &mut Ctx<'_>,
+    ) -> bool {
+        if self.serving < SERVING_MAX {
+            return true;
+        }
+        let mut shares: BTreeMap<LinkId, (usize, Time, ExchangeId)> = BTreeMap::new();
+        for (&id, exchange) in &self.exchanges {
+            if matches!(exchange.side, Side::Served(_))
+                && let Some(link) = links.carrier(exchange.stream)
+            {
+                let (count, moved, stalest) = shares.entry(link).or_insert((0, exchange.moved, id));
+                *count += 1;
+                if exchange.moved < *moved {
+                    (*moved, *stalest) = (exchange.moved, id);
+                }
+            }
+        }
+        let newcomer = links.carrier(stream);
+        let has = newcomer
+            .and_then(|link| shares.get(&link))
+            .map_or(0, |(count, ..)| *count);
+        let greediest = shares.values().max_by_key(|(count, ..)| *count);
+        let Some(&(_, _, loser)) = greediest.filter(|(count, ..)| *count > has + 1) else {
+            return false;
+        };
+        ctx.stats.dropped("serving_share");
+        self.give_up(loser, CloseReason::Busy, events, links, ctx);
+        true
+    }
+
+    fn give_up(
+        &mut self,
+        id: ExchangeId,
+        reason: CloseReason,
+        events: &mut Vec<ExchangeEvent>,
+        links: &mut Links,
+        ctx: &mut Ctx<'_>,
+    ) {
+        if let Some(exchange) = self.remove(id) {
+            links.close(exchange.stream, reason, ctx);
+            events.push(over(id, &exchange.side, Trouble::Silent));
+        }
+    }
+}
+
+impl Exchange {
+    fn patience_ends(&self) -> Time {
+        let patience = match &self.side {
+            Side::Client(_) => EXCHANGE_PATIENCE,
+            Side::Served(served) if served.is_new() => REQUEST_PATIENCE,
+            Side::Served(_) => SERVE_PATIENCE,
+        };
+        (self.moved + patience).min(self.began + EXCHANGE_LONGEST)
+    }
+}

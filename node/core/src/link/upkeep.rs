@@ -1,0 +1,141 @@
+//! What time and scarcity do to links and streams: pings, patience, room for new ones. Knows no peer's merit.
+
+use super::mux::Link;
+use super::{Control, Ctx, LinkId, Links, Place, Stream, Time};
+use crate::limits::{LINK_IDLE, LINKS_MAX, PING_EVERY, STREAM_LINGER, STREAMS_ACCEPTED_MAX};
+use crate::stats::Held;
+
+impl Links {
+    /// When something is due at the latest.
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        self.links
+            .values()
+            .filter(|link| !link.closing)
+            .map(|link| {
+                let due = link.due_at();
+                self.idle_at(link).map_or(due, |idle| idle.min(due))
+            })
+            .min()
+    }
+
+    /// Closes links that are silent, stuck or idle, asks the others whether they live.
+    pub(crate) fn tick(&mut self, ctx: &mut Ctx<'_>) {
+        let mut shut = Vec::new();
+        let mut ping = Vec::new();
+        for (&id, link) in self.links.iter().filter(|(_, link)| !link.closing) {
+            let idle = self.idle_at(link).is_some_and(|at| at <= ctx.now);
+            if idle || link.is_dead(ctx.now) {
+                shut.push(id);
+            } else if link.asked + PING_EVERY <= ctx.now {
+                ping.push(id);
+            }
+        }
+        shut.into_iter().for_each(|id| self.shut(id, ctx));
+        for id in ping {
+            self.ping(id, ctx);
+            self.give_up_lingering(id, ctx);
+        }
+    }
+
+    pub(super) fn ping(&mut self, link: LinkId, ctx: &mut Ctx<'_>) {
+        let nonce = rand_core::RngCore::next_u64(ctx.rng);
+        if let Some(entry) = self.links.get_mut(&link) {
+            entry.pinged = Some((nonce, ctx.now));
+            entry.asked = ctx.now;
+        }
+        self.send(link, &Control::Ping(nonce), ctx);
+    }
+
+    /// Makes room for one more link by closing the one that is least missed. False if all are in use.
+    pub(super) fn make_room(&mut self, ctx: &mut Ctx<'_>) -> bool {
+        if self.links.len() < LINKS_MAX {
+            return true;
+        }
+        let idle = self
+            .links
+            .iter()
+            .filter(|(_, link)| {
+                link.streams.is_empty() && !link.closing && !self.kept.contains(&link.remote)
+            })
+            .min_by_key(|(_, link)| link.used)
+            .map(|(&id, _)| id);
+        if let Some(id) = idle {
+            self.shut(id, ctx);
+        }
+        idle.is_some()
+    }
+
+    /// Whether one more stream of others may hold something here. If need be, what one that is over has not sent yet is
+    /// dropped for it: one of the link that has most of those.
+    pub(super) fn has_room_for_stream(&mut self) -> bool {
+        let held: usize = self
+            .links
+            .values()
+            .map(|link| link.theirs_held().count())
+            .sum();
+        if held < STREAMS_ACCEPTED_MAX {
+            return true;
+        }
+        let most = self
+            .links
+            .iter()
+            .max_by_key(|(_, link)| link.lingering().count())
+            .and_then(|(&id, link)| Some((id, link.lingering().next()?)));
+        let Some((link, number)) = most else {
+            return false;
+        };
+        if let Some(stream) = self.stream(link, number) {
+            stream.fail();
+        }
+        self.touch(link, number);
+        true
+    }
+
+    /// How much is held for others.
+    pub(crate) fn held(&self) -> Held {
+        let streams = || self.links.values().flat_map(|link| link.streams.values());
+        let controls: usize = self.links.values().map(Link::waiting_control).sum();
+        let early = self.streams.values().map(|place| match place {
+            Place::Waiting(_, _, written) => written.iter().map(Vec::len).sum(),
+            Place::On(..) => 0,
+        });
+        Held {
+            links: self.links.len(),
+            dials: self.dials.len(),
+            streams: streams().count(),
+            unsent: streams().map(Stream::unsent).sum::<usize>() + controls + early.sum::<usize>(),
+            unread: streams().map(|stream| stream.peek().len()).sum(),
+            ..Held::default()
+        }
+    }
+
+    /// When a link counts as idle, if it may be closed for that: only whoever dialled does so.
+    fn idle_at(&self, link: &Link) -> Option<Time> {
+        let may_close = link.dialed && link.streams.is_empty() && !self.kept.contains(&link.remote);
+        may_close.then(|| link.used + LINK_IDLE)
+    }
+
+    /// Drops what streams that ended long ago have still not sent.
+    fn give_up_lingering(&mut self, link: LinkId, ctx: &mut Ctx<'_>) {
+        let Some(entry) = self.links.get(&link) else {
+            return;
+        };
+        let late: Vec<u32> = entry
+            .streams
+            .iter()
+            .filter(|(_, stream)| {
+                stream
+                    .lingers_since()
+                    .is_some_and(|since| since + STREAM_LINGER <= ctx.now)
+            })
+            .map(|(&number, _)| number)
+            .collect();
+        for number in late {
+            ctx.stats.dropped("stream_unread");
+            if let Some(stream) = self.stream(link, number) {
+                stream.fail();
+            }
+            self.touch(link, number);
+        }
+    }
+}
