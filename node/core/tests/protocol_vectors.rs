@@ -1,6 +1,8 @@
 //! Every vector of `docs/vectors/core.txt`, and so every one that `docs/protocol.md` prints of it, is what this crate
 //! writes and reads; a stranger who knows nothing but that text gets his answers from a node.
 
+#[path = "protocol_vectors/limits.rs"]
+mod limits_listed;
 #[path = "../../../docs/vectors/reader.rs"]
 mod reader;
 #[path = "protocol_vectors/stranger.rs"]

@@ -1,0 +1,111 @@
+//! The bounds that `SECURITY.md` lists are those in the code: each stands in the file that is named above its table.
+
+use std::collections::BTreeSet;
+
+use crate::reader::document;
+
+#[test]
+fn the_bounds_in_the_threat_model_are_those_in_the_code() {
+    let text = document("../SECURITY.md");
+    let mut source = None;
+    let (mut listed, mut core) = (0, BTreeSet::new());
+    for line in text.lines() {
+        if let Some(path) = line
+            .strip_prefix("File: `")
+            .and_then(|rest| rest.strip_suffix('`'))
+        {
+            source = Some((path, document(&format!("../{path}"))));
+        } else if line.starts_with('#') {
+            source = None;
+        } else if let (Some((path, source)), Some((name, value))) = (&source, row(line)) {
+            assert_eq!(
+                constant(source, name).as_deref(),
+                Some(value),
+                "{name} in {path}"
+            );
+            listed += 1;
+            if path.ends_with("node/core/src/limits.rs") {
+                core.insert(name.to_owned());
+            }
+        }
+    }
+    let limits = document("../node/core/src/limits.rs");
+    let names = limits
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub const ")?.split(':').next());
+    assert_eq!(
+        core,
+        names.map(str::to_owned).collect(),
+        "the core's bounds are listed, all of them"
+    );
+    assert!(listed > core.len() + 30, "{listed}");
+}
+
+#[test]
+fn values_are_computed_as_they_are_written() {
+    let source = "const A: u32 = 1 << 10;\npub(crate) const B: usize = 256 * 1024 + 16;\npub const C: Duration = Duration::from_secs(20);\n";
+    let shown = ["A", "B", "C", "D"].map(|name| constant(source, name));
+    assert_eq!(
+        shown,
+        [
+            Some("1,024".into()),
+            Some("262,160".into()),
+            Some("20 s".into()),
+            None
+        ]
+    );
+}
+
+/// Name and value in a row of a table of constants.
+fn row(line: &str) -> Option<(&str, &str)> {
+    let mut cells = line.strip_prefix("| `")?.split(" | ");
+    Some((cells.next()?.strip_suffix('`')?, cells.next()?))
+}
+
+/// The value of a constant in a source, as people write it.
+fn constant(source: &str, name: &str) -> Option<String> {
+    let declared = format!("const {name}: ");
+    let rest = &source[source.find(&declared)?..];
+    let value = rest.split_once(" = ")?.1.split_once(';')?.0;
+    let within = |kind: &str| {
+        value
+            .strip_prefix(kind)?
+            .strip_prefix('(')?
+            .strip_suffix(')')
+    };
+    match (
+        within("Duration::from_secs"),
+        within("Duration::from_millis"),
+    ) {
+        (Some(seconds), _) => Some(format!("{} s", number(seconds)?)),
+        (_, Some(millis)) => Some(format!("{} ms", number(millis)?)),
+        _ => {
+            let sum: Option<u64> = value.split(" + ").map(product).sum();
+            Some(grouped(sum?))
+        }
+    }
+}
+
+fn product(text: &str) -> Option<u64> {
+    match text.split_once(" << ") {
+        Some((number_text, bits)) => Some(number(number_text)? << number(bits)?),
+        None => text.split(" * ").map(number).product(),
+    }
+}
+
+fn number(text: &str) -> Option<u64> {
+    text.replace('_', "").parse().ok()
+}
+
+/// A number with a comma before every third digit from the end.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let first = digits.len() % 3;
+    let (head, tail) = digits.split_at(first);
+    let groups = tail
+        .as_bytes()
+        .chunks(3)
+        .map(|group| String::from_utf8_lossy(group).into_owned());
+    let head = (!head.is_empty()).then(|| head.to_owned());
+    head.into_iter().chain(groups).collect::<Vec<_>>().join(",")
+}
