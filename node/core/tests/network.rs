@@ -5,7 +5,15 @@ mod world;
 use std::time::Duration;
 
 use oboro_cache::Store;
+use oboro_core::wire::control::Control;
+use oboro_core::wire::descriptor::{Descriptor, Roles};
+use oboro_core::wire::frame::Frame;
 use oboro_core::{Failure, Report};
+use oboro_crypto::ids::{ExtentId, Location, NodeId};
+use oboro_crypto::keys::NodeKeys;
+use oboro_crypto::record::RECORD_PLAIN;
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
 use world::World;
 
 fn content(length: usize) -> Vec<u8> {
@@ -203,4 +211,88 @@ impl World {
     fn command_cancel(&mut self, machine: usize, job: oboro_core::ids::JobId) {
         self.command(machine, oboro_core::Command::Cancel { job, keep: true });
     }
+}
+
+/// A descriptor that claims an id it has not worked for.
+fn claim(world: &World, id: [u8; 32], port: u16) -> Vec<u8> {
+    let mut rng = ChaCha20Rng::from_seed(id);
+    let keys = NodeKeys::generate(world.now.day(), &mut rng);
+    let descriptor = Descriptor {
+        identity: keys.identity.public(),
+        link: keys.link.public(),
+        onion: keys.onion.public(),
+        id: NodeId(id),
+        issued: u32::try_from(world.now.secs()).unwrap(),
+        valid_hours: 6,
+        roles: Roles {
+            relay: true,
+            storage: true,
+        },
+        capacity: 0,
+        addresses: vec![std::net::SocketAddr::from(([127, 9, 9, 9], port))],
+    };
+    descriptor.sign(&world.network.id(), &keys.identity)
+}
+
+#[test]
+fn a_location_cannot_be_taken_by_ids_that_are_only_claimed() {
+    let mut world = World::new(6, 13);
+    world.settle();
+    let file = content(50_000);
+    let probe = world.publish(0, "probe", &file);
+    // Eight claims as near as can be to each placement of the root that everybody will look for.
+    let extent = ExtentId::of(&[probe.root]);
+    let mut claims = Vec::new();
+    for index in 0..4 {
+        let location = Location::of_extent(&world.network.id(), &extent, index);
+        for near in 0..8 {
+            let mut id = location.0;
+            id[31] ^= near + 1;
+            claims.push(claim(
+                &world,
+                id,
+                1000 + u16::from(index) * 8 + u16::from(near),
+            ));
+        }
+    }
+    let stranger = world.connect_stranger(1);
+    let hello = Control::Hello {
+        observed: "127.0.0.1:1".parse().unwrap(),
+        descriptor: None,
+    };
+    let mut messages = vec![hello];
+    messages.extend(
+        claims
+            .chunks(4)
+            .map(|some| Control::Descriptors(some.to_vec())),
+    );
+    for message in messages {
+        let mut record = Vec::new();
+        Frame::Control(&message.encode()).write(&mut record);
+        record.resize(RECORD_PLAIN, 0);
+        world.inject(1, stranger, record);
+    }
+    world.run(Duration::from_secs(5));
+    assert!(
+        world.machines[4].node.standing(world.now).view > 30,
+        "claims spread like descriptors"
+    );
+    // A storer that is passed over for claims looks at them, and so does whoever relies on one: in the end the file
+    // can be placed and fetched, and the claims that were in the way are gone.
+    let again = (0..5)
+        .find_map(|_| world.try_publish(2, "probe again", &file))
+        .expect("published");
+    assert_eq!(again.root, probe.root);
+    assert_eq!(world.fetch(5, &again), Ok(file));
+    let found_out: u64 = (0..6)
+        .map(|node| {
+            *world.machines[node]
+                .node
+                .stats()
+                .violations
+                .get("node_id")
+                .unwrap_or(&0)
+        })
+        .sum();
+    assert!(found_out > 0);
 }

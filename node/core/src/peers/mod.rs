@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use oboro_crypto::ids::{LinkPublic, NodeId, Signature};
+use oboro_crypto::ids::{LinkPublic, Location, NodeId, Signature};
 use oboro_crypto::labels::Label;
 use oboro_crypto::provider::Provider;
 use rand_core::RngCore;
@@ -26,7 +26,7 @@ use crate::effect::{Ctx, Waiting};
 use crate::ids::LinkId;
 use crate::limits::{GOSSIP_EVERY, NEIGHBOURS, RETRY_FIRST, VERIFYING_MAX};
 use crate::link::{Links, Way};
-use crate::placement::Directory;
+use crate::placement::{Directory, acceptable_rank, is_responsible};
 use crate::time::Time;
 use crate::wire::control::Control;
 use crate::wire::descriptor::Descriptor;
@@ -228,6 +228,22 @@ impl Peers {
             self.view.set_verified(id, Verified::UnderWay);
             ctx.compute(Waiting::Id(*id), Task::NodeId(identity));
         }
+    }
+
+    /// Whether this node may hold placement `index` of a location. If others seem too much nearer their ids are checked:
+    /// to claim an id is free, to have one is not, and a location must not be taken by claims.
+    pub(crate) fn is_mine(&mut self, location: &Location, index: u8, ctx: &mut Ctx<'_>) -> bool {
+        let own = self.own.id;
+        if is_responsible(&self.view, &own, location, index) {
+            return true;
+        }
+        let nearer = self
+            .view
+            .nearest(location, acceptable_rank(index), &|node| *node != own);
+        for node in nearer {
+            self.rely_on(&node, ctx);
+        }
+        false
     }
 
     /// What an identity's id really is.

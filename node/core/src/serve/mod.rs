@@ -74,7 +74,7 @@ impl Serve {
         id: ExchangeId,
         link: Option<LinkId>,
         ask: Ask,
-        peers: &Peers,
+        peers: &mut Peers,
         provider: &dyn Provider,
         ctx: &mut Ctx<'_>,
     ) {
@@ -146,7 +146,7 @@ impl Serve {
         id: ExchangeId,
         link: Option<LinkId>,
         request: Request,
-        peers: &Peers,
+        peers: &mut Peers,
         ctx: &mut Ctx<'_>,
     ) -> Result<(), (Refusal, u8)> {
         if !self.storage {

@@ -14,7 +14,6 @@ use crate::event::PutOutcome;
 use crate::ids::{ExchangeId, LinkId};
 use crate::limits::{EXTENT_DAYS, PUTS_AT_ONCE_MAX, PUTS_PER_LINK_MAX};
 use crate::peers::Peers;
-use crate::placement::is_responsible;
 use crate::wire::message::{Put, Receipt, Refusal, Reply};
 
 impl Serve {
@@ -23,7 +22,7 @@ impl Serve {
         id: ExchangeId,
         link: Option<LinkId>,
         put: Put,
-        peers: &Peers,
+        peers: &mut Peers,
         ctx: &mut Ctx<'_>,
     ) -> Result<(), (Refusal, u8)> {
         let total = self.puts();
@@ -45,7 +44,7 @@ impl Serve {
         if !put::is_paid(&location, &put, price) {
             return Err((Refusal::Price, price));
         }
-        if !is_responsible(peers.view(), &peers.id(), &location, put.index) {
+        if !peers.is_mine(&location, put.index, ctx) {
             return Err((Refusal::NotMine, 0));
         }
         *self.puts.entry(link).or_default() += 1;
@@ -108,7 +107,7 @@ impl Serve {
         &mut self,
         id: ExchangeId,
         bytes: Vec<u8>,
-        peers: &Peers,
+        peers: &mut Peers,
         ctx: &mut Ctx<'_>,
     ) -> Result<(), (Refusal, u8)> {
         let price = self.network.params.entry_work;
@@ -117,7 +116,7 @@ impl Serve {
             .check(&self.network, ctx.now.day())
             .map_err(|_| (Refusal::Invalid, price))?;
         let location = entry.location(&self.network.id());
-        if !is_responsible(peers.view(), &peers.id(), &location, entry.index) {
+        if !peers.is_mine(&location, entry.index, ctx) {
             return Err((Refusal::NotMine, 0));
         }
         let (digest, expires_day) = (hash(labels::RECEIPT, &[&bytes]), entry.expires_day);
