@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use common::fake::URN;
 use common::{Place, Ran};
 use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use serde::Deserialize;
@@ -185,65 +186,51 @@ fn the_null_secret_is_the_default() {
 }
 
 #[test]
-fn bad_input_is_an_error_and_leaves_nothing() {
+fn a_urn_that_is_none_or_of_nothing_leaves_no_output() {
     let place = Place::new();
-    place.write("content", "Hello world!");
     fs::create_dir(place.path("blocks")).unwrap();
     let before = names(&place.path(""));
-    let absent = "urn:eris:B4AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     for urn in [
         "",
         "hello",
         "urn:eris:",
         "urn:eris:B4",
         "urn:eris:b4aa",
-        absent,
+        URN,
     ] {
         decode(&place, urn).expect(1);
     }
-    for args in [
-        &[
-            "eris",
-            "encode",
-            "absent",
-            "--block-size",
-            "1024",
-            "--blocks",
-            "new",
-        ][..],
-        &[
-            "eris",
-            "encode",
-            "blocks",
-            "--block-size",
-            "1024",
-            "--blocks",
-            "new",
-        ],
-        &[
-            "eris",
-            "encode",
-            "content",
-            "--block-size",
-            "1024",
-            "--blocks",
-            "new",
-            "--convergence-secret",
-            "xyz",
-        ],
-        &["eris", "decode", absent, "--blocks", "absent", "-o", "out"],
-        &[
-            "eris",
-            "decode",
-            absent,
-            "--blocks",
-            "blocks",
-            "-o",
-            "no/such/out",
-        ],
+    for (blocks, output) in [("absent", "out"), ("blocks", "no/such/out")] {
+        let args = [
+            "eris", "decode", URN, "--blocks", blocks, "-o", output, "--json",
+        ];
+        assert!(place.run(&args).expect(1).error()["message"].is_string());
+    }
+    assert_eq!(names(&place.path("")), before);
+}
+
+#[test]
+fn what_can_not_be_encoded_leaves_no_blocks() {
+    let place = Place::new();
+    place.write("content", "Hello world!");
+    fs::create_dir(place.path("folder")).unwrap();
+    let before = names(&place.path(""));
+    for (file, secret) in [
+        ("absent", "00"),
+        ("folder", &*"00".repeat(32)),
+        ("content", "xyz"),
     ] {
-        let error = place.run(&[args, &["--json"]].concat()).expect(1).error();
-        assert!(error["message"].is_string(), "{args:?}");
+        let encode = [
+            "eris",
+            "encode",
+            file,
+            "--block-size",
+            "1024",
+            "--blocks",
+            "new",
+        ];
+        let ran = place.run(&[&encode[..], &["--convergence-secret", secret, "--json"]].concat());
+        assert!(ran.expect(1).error()["message"].is_string(), "{file}");
     }
     assert_eq!(names(&place.path("")), before);
 }
