@@ -332,3 +332,6 @@ fn open(sealing: &Sealing, key: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8
 fn broken(why: &str) -> IndexError {
     IndexError::Db(DbError::Broken(String::from(why)))
 }
+
+#[cfg(test)]
+mod tests;
