@@ -2,11 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use oboro_crypto::eris::LEVEL_MAX;
+
 use crate::wire::WireError;
 use crate::wire::codec::Reader;
+use crate::wire::message::EXTENT_CHUNKS_MAX;
 
 /// Parts done beyond the first that is not: bounded by how many a fetch has under way.
 const BEYOND_MAX: usize = 4_096;
+/// Parts of the largest file there can be: 512^4 leaves, 32 to a part. More is no checkpoint of ours.
+const PARTS_MAX: u64 = 512u64.pow(LEVEL_MAX as u32) / EXTENT_CHUNKS_MAX as u64;
 const VERSION: u8 = 1;
 
 /// Parts by number: a part is one extent of leaves, 1 MiB of content.
@@ -70,6 +75,9 @@ impl Done {
         for _ in 0..count {
             done.beyond.insert(reader.u64()?);
         }
+        if done.below > PARTS_MAX || done.beyond.last().is_some_and(|part| *part >= PARTS_MAX) {
+            return Err(WireError::Invalid);
+        }
         reader.end()?;
         Ok(done)
     }
@@ -80,6 +88,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_checkpoint_of_more_than_a_file_has_is_refused() {
+        for below in [PARTS_MAX + 1, u64::MAX] {
+            let done = Done {
+                below,
+                beyond: BTreeSet::new(),
+            };
+            assert_eq!(Done::decode(&done.encode()), Err(WireError::Invalid));
+        }
+        let mut done = Done::default();
+        done.insert(PARTS_MAX);
+        assert_eq!(Done::decode(&done.encode()), Err(WireError::Invalid));
+    }
 
     proptest! {
         #[test]
