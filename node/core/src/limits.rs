@@ -54,12 +54,15 @@ pub const MESSAGE_MAX: usize = 65_535;
 
 // Serving
 
-/// Extents being received at once: each is held whole (1 MiB) until it is durable. Beyond it: refused as busy.
+/// Extents being received at once: each is held whole (1 MiB) until it is durable. Beyond it a link that has more than
+/// another loses one to it, or the new one is refused as busy.
 pub const PUTS_AT_ONCE_MAX: usize = 24;
 /// Extents one link may be sending at once, so that one peer can't take all places.
 pub const PUTS_PER_LINK_MAX: usize = 12;
-/// Requests for extents, entries and queries served at once. Beyond it: refused as busy.
+/// Requests served at once. Beyond it a link that has more than another loses one to it, or the new one is busy.
 pub const SERVING_MAX: usize = 128;
+/// Requests to the store for others that are not answered yet, also those whose client has gone. Beyond it: busy.
+pub const STORE_WAITING_MAX: usize = 2 * SERVING_MAX;
 /// Chunks read from the store at once for one request: 256 KiB, one stream window.
 pub const READ_BATCH: usize = 8;
 /// Nodes beyond the nearest that may hold a location, because views differ (DESIGN 6: the next two).

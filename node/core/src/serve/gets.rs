@@ -4,7 +4,7 @@ use oboro_crypto::ids::Location;
 
 use super::{Serve, Serving};
 use crate::action::StoreRequest;
-use crate::effect::{Body, Ctx, Effect, Waiting};
+use crate::effect::{Body, Ctx, Effect};
 use crate::ids::ExchangeId;
 use crate::limits::READ_BATCH;
 use crate::wire::message::Reply;
@@ -65,14 +65,11 @@ impl Serve {
             return;
         }
         *reading = true;
-        let indexes = left[..left.len().min(READ_BATCH)].to_vec();
-        ctx.store(
-            Waiting::Served(id),
-            StoreRequest::Read {
-                location: *location,
-                indexes,
-            },
-        );
+        let request = StoreRequest::Read {
+            location: *location,
+            indexes: left[..left.len().min(READ_BATCH)].to_vec(),
+        };
+        self.store(id, request, ctx);
     }
 
     pub(super) fn send(

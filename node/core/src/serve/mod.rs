@@ -19,6 +19,7 @@ use crate::effect::{Ctx, Effect, Waiting};
 use crate::event::StoreOutcome;
 use crate::exchange::Ask;
 use crate::ids::{ExchangeId, LinkId};
+use crate::limits::STORE_WAITING_MAX;
 use crate::peers::Peers;
 use crate::wire::message::{ENTRIES_MAX, Refusal, Reply, Request};
 
@@ -51,6 +52,8 @@ pub(crate) struct Serve {
     serving: BTreeMap<ExchangeId, Serving>,
     /// Puts being received, by the link they come over.
     puts: BTreeMap<LinkId, usize>,
+    /// Requests to the store that are not answered, also for clients that are gone meanwhile.
+    waiting: usize,
 }
 
 impl Serve {
@@ -60,6 +63,7 @@ impl Serve {
             storage,
             serving: BTreeMap::new(),
             puts: BTreeMap::new(),
+            waiting: 0,
         }
     }
 
@@ -91,7 +95,7 @@ impl Serve {
             }
             Ask::Chunk(index, body) => self.chunk(id, index, body, peers.id(), provider, ctx),
             Ask::Drained => self.read_on(id, ctx),
-            Ask::Gone => self.done(id),
+            Ask::Gone => self.gone(id),
         }
     }
 
@@ -103,6 +107,7 @@ impl Serve {
         peers: &Peers,
         ctx: &mut Ctx<'_>,
     ) {
+        self.waiting = self.waiting.saturating_sub(1);
         let Some(serving) = self.serving.get_mut(&id) else {
             return;
         };
@@ -152,11 +157,14 @@ impl Serve {
         if !self.storage {
             return Err((Refusal::NotMine, 0));
         }
+        if self.waiting >= STORE_WAITING_MAX {
+            return Err((Refusal::Busy, 0));
+        }
         match request {
             Request::Get { location, wanted } => {
                 self.serving
                     .insert(id, Serving::Looking { location, wanted });
-                ctx.store(Waiting::Served(id), StoreRequest::Extent(location));
+                self.store(id, StoreRequest::Extent(location), ctx);
                 Ok(())
             }
             Request::Put(put) => self.put(id, link, put, peers, ctx),
@@ -173,10 +181,24 @@ impl Serve {
                     after,
                     max: max + 1,
                 };
-                ctx.store(Waiting::Served(id), request);
+                self.store(id, request, ctx);
                 Ok(())
             }
         }
+    }
+
+    /// The client is gone. An extent that is on its way to the disk keeps its place until it is there.
+    fn gone(&mut self, id: ExchangeId) {
+        let being_kept =
+            matches!(self.serving.get(&id), Some(Serving::Putting(putting)) if putting.is_whole());
+        if !being_kept {
+            self.done(id);
+        }
+    }
+
+    fn store(&mut self, id: ExchangeId, request: StoreRequest, ctx: &mut Ctx<'_>) {
+        self.waiting += 1;
+        ctx.store(Waiting::Served(id), request);
     }
 
     fn refuse(&mut self, id: ExchangeId, cause: Refusal, ctx: &mut Ctx<'_>) {

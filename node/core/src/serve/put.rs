@@ -6,6 +6,7 @@ use oboro_crypto::provider::Provider;
 use oboro_crypto::{labels, work};
 
 use crate::ids::LinkId;
+use crate::time::Time;
 use crate::wire::message::Put;
 
 /// How many chunks are hashed together: what the vector units do at once.
@@ -19,21 +20,26 @@ pub(super) struct Putting {
     pub(super) location: Location,
     pub(super) index: u8,
     pub(super) link: LinkId,
+    /// When the last chunk came.
+    pub(super) moved: Time,
     references: Vec<Reference>,
     chunks: Vec<Vec<u8>>,
     verified: usize,
+    whole: bool,
 }
 
 impl Putting {
-    pub(super) fn new(location: Location, put: Put, link: LinkId) -> Self {
+    pub(super) fn new(location: Location, put: Put, link: LinkId, now: Time) -> Self {
         let chunks = Vec::with_capacity(put.references.len());
         Self {
             location,
             index: put.index,
             link,
+            moved: now,
             references: put.references,
             chunks,
             verified: 0,
+            whole: false,
         }
     }
 
@@ -47,19 +53,26 @@ impl Putting {
         ExtentId::of(&self.references).0
     }
 
+    /// Whether all of it is here and was handed over to be kept.
+    pub(super) const fn is_whole(&self) -> bool {
+        self.whole
+    }
+
     /// Takes the next chunk, which must be in order. The extent when it is whole and right.
     pub(super) fn received(
         &mut self,
         index: u8,
         body: Vec<u8>,
         provider: &dyn Provider,
+        now: Time,
     ) -> Result<Option<Whole>, &'static str> {
-        if usize::from(index) != self.chunks.len() || self.chunks.len() >= self.references.len() {
+        if self.whole || usize::from(index) != self.chunks.len() {
             return Err("chunk_order");
         }
+        self.moved = now;
         self.chunks.push(body);
-        let whole = self.chunks.len() == self.references.len();
-        if whole || self.chunks.len() - self.verified >= TOGETHER {
+        self.whole = self.chunks.len() == self.references.len();
+        if self.whole || self.chunks.len() - self.verified >= TOGETHER {
             let range = self.verified..self.chunks.len();
             let bodies: Vec<&[u8]> = self.chunks[range.clone()]
                 .iter()
@@ -73,6 +86,7 @@ impl Putting {
             }
             self.verified = self.chunks.len();
         }
+        let whole = self.whole;
         Ok(whole.then(|| (self.references.clone(), std::mem::take(&mut self.chunks))))
     }
 }

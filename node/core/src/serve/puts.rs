@@ -9,7 +9,7 @@ use oboro_crypto::provider::Provider;
 use super::put::{self, Putting};
 use super::{Serve, Serving};
 use crate::action::StoreRequest;
-use crate::effect::{Ctx, Effect, Waiting};
+use crate::effect::{Ctx, Effect};
 use crate::event::PutOutcome;
 use crate::ids::{ExchangeId, LinkId};
 use crate::limits::{EXTENT_DAYS, PUTS_AT_ONCE_MAX, PUTS_PER_LINK_MAX};
@@ -28,9 +28,8 @@ impl Serve {
         let total = self.puts();
         let price = self.price(total);
         let link = link.ok_or((Refusal::Invalid, 0))?;
-        if total >= PUTS_AT_ONCE_MAX
-            || self.puts.get(&link).copied().unwrap_or(0) >= PUTS_PER_LINK_MAX
-        {
+        let has = self.puts.get(&link).copied().unwrap_or(0);
+        if has >= PUTS_PER_LINK_MAX {
             return Err((Refusal::Busy, price));
         }
         if put.index >= self.network.params.replicas || put.day.abs_diff(ctx.now.day()) > 1 {
@@ -47,13 +46,39 @@ impl Serve {
         if !peers.is_mine(&location, put.index, ctx) {
             return Err((Refusal::NotMine, 0));
         }
+        if total >= PUTS_AT_ONCE_MAX && !self.give_way(has, ctx) {
+            return Err((Refusal::Busy, price));
+        }
         *self.puts.entry(link).or_default() += 1;
-        self.serving.insert(
-            id,
-            Serving::Putting(Box::new(Putting::new(location, put, link))),
-        );
-        ctx.store(Waiting::Served(id), StoreRequest::Extent(location));
+        let putting = Putting::new(location, put, link, ctx.now);
+        self.serving.insert(id, Serving::Putting(Box::new(putting)));
+        self.store(id, StoreRequest::Extent(location), ctx);
         Ok(())
+    }
+
+    /// Frees a place for a link that has so many: the link that has most loses the one that has waited longest for a
+    /// chunk, if it still has more than the other then.
+    fn give_way(&mut self, has: usize, ctx: &mut Ctx<'_>) -> bool {
+        let greediest = self.puts.iter().max_by_key(|(_, count)| **count);
+        let Some((&link, _)) = greediest.filter(|(_, count)| **count > has + 1) else {
+            return false;
+        };
+        let stalest = self
+            .serving
+            .iter()
+            .filter_map(|(id, serving)| match serving {
+                Serving::Putting(putting) if putting.link == link && !putting.is_whole() => {
+                    Some((putting.moved, *id))
+                }
+                _ => None,
+            })
+            .min();
+        let Some((_, loser)) = stalest else {
+            return false;
+        };
+        ctx.stats.dropped("put_share");
+        self.refuse(loser, Refusal::Busy, ctx);
+        true
     }
 
     /// The price of a put in bits of work: two bits more when half of the places are taken.
@@ -80,7 +105,7 @@ impl Serve {
             ctx.effect(Effect::Abort { exchange: id });
             return;
         };
-        match putting.received(index, body, provider) {
+        match putting.received(index, body, provider, ctx.now) {
             Ok(None) => {}
             Ok(Some((references, chunks))) => {
                 let location = putting.location;
@@ -94,7 +119,7 @@ impl Serve {
                     distance: distance(own.as_bytes(), location.as_bytes()),
                     today: ctx.now.day(),
                 };
-                ctx.store(Waiting::Served(id), request);
+                self.store(id, request, ctx);
             }
             Err(kind) => {
                 ctx.stats.violated(kind);
@@ -135,7 +160,7 @@ impl Serve {
             work,
             today: ctx.now.day(),
         };
-        ctx.store(Waiting::Served(id), request);
+        self.store(id, request, ctx);
         Ok(())
     }
 

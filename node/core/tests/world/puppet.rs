@@ -12,14 +12,17 @@ use oboro_core::wire::frame::{CloseReason, DATA_MAX, Frame, Frames};
 use oboro_core::wire::message::{
     CHUNK_MESSAGE, Put, Receipt, Refusal, Reply, Request, decode_chunk, encode_chunk,
 };
-use oboro_crypto::hash::hash;
-use oboro_crypto::ids::{ExtentId, LinkPublic, Location, NetworkId, NodeId, OnionPublic};
+use oboro_crypto::hash::{blake2b_256, hash};
+use oboro_crypto::ids::{
+    ExtentId, LinkPublic, Location, NetworkId, NodeId, OnionPublic, Reference,
+};
 use oboro_crypto::keys::{IdentityKey, NodeKeys};
 use oboro_crypto::labels;
 use oboro_crypto::network::Network;
 use oboro_crypto::node_id::node_id;
 use oboro_crypto::provider::{Opening, Provider, RealProvider, Session};
 use oboro_crypto::record::RECORD_PLAIN;
+use oboro_crypto::work;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
@@ -193,63 +196,113 @@ impl World {
         self.inject(to, link, pack(&[Frame::Control(&hello(descriptor))]));
     }
 
-    /// Asks something as a stranger that has greeted; `number` must be odd. What waits for the answer is returned.
-    pub fn ask(
-        &mut self,
-        to: usize,
-        link: LinkId,
-        number: u32,
-        request: &Request,
-    ) -> Box<dyn Opening> {
-        let (opening, frames) = self.question(to, number, request);
-        self.inject(to, link, frames);
-        opening
+    /// Asks something as a stranger that has greeted; `number` must be odd.
+    pub fn ask(&mut self, to: usize, link: LinkId, number: u32, request: &Request) -> Client {
+        let (client, records) = self.question(to, link, number, request);
+        self.inject(to, link, records);
+        client
     }
 
     /// The records of a request, not sent.
     pub fn question(
         &mut self,
         to: usize,
+        link: LinkId,
         number: u32,
         request: &Request,
-    ) -> (Box<dyn Opening>, Vec<u8>) {
+    ) -> (Client, Vec<u8>) {
+        self.question_of(to, link, number, &request.encode())
+    }
+
+    /// The same for bytes that may be no request at all.
+    pub fn question_of(
+        &mut self,
+        to: usize,
+        link: LinkId,
+        number: u32,
+        request: &[u8],
+    ) -> (Client, Vec<u8>) {
         let mut rng = ChaCha20Rng::from_seed([number as u8; 32]);
-        let network = self.network.id();
-        let onion = self.machines[to].onion;
+        let (network, onion) = (self.network.id(), self.machines[to].onion);
         let (opening, first) = RealProvider
-            .open(&onion, &network, &request.encode(), &mut rng)
+            .open(&onion, &network, request, &mut rng)
             .unwrap();
         let first = framed(&first);
         let mut frames = vec![Frame::Open(number)];
         frames.extend(data(number, &first));
-        (opening, pack(&frames))
+        let client = Client {
+            to,
+            link,
+            number,
+            opening: Some(opening),
+            session: None,
+            heard: 0,
+            bytes: Vec::new(),
+            closed: None,
+        };
+        (client, pack(&frames))
     }
 
     /// Asks as a stranger over a link of its own and returns everything that was said, opened: replies and chunks.
     pub fn probe(&mut self, to: usize, request: &Request) -> Vec<Vec<u8>> {
         let link = self.connect_stranger(to);
         self.greet(to, link, None);
-        let mut opening = Some(self.ask(to, link, 1, request));
-        let over = |world: &World| {
-            let heard = unpack(&world.overheard[&link]);
-            heard.iter().any(|heard| matches!(heard, Heard::Close(..)))
-        };
-        // Credit for everything, long before it is needed, would be refused: what is asked for must fit the window.
-        self.run_until(Duration::from_secs(70), over);
-        let mut bytes = Vec::new();
-        for heard in unpack(&self.overheard[&link]) {
-            if let Heard::Data(1, data) = heard {
-                bytes.extend_from_slice(&data);
+        let mut client = self.ask(to, link, 1, request);
+        let mut said = Vec::new();
+        for _ in 0..700 {
+            said.extend(client.hear(self));
+            if client.closed.is_some() {
+                break;
             }
+            self.run(Duration::from_millis(100));
         }
         self.disconnect(to, link);
-        let (mut said, mut session) = (Vec::new(), None);
-        while let Some(message) = next_message(&mut bytes) {
-            if let Some(opening) = opening.take() {
-                let (open, payload) = opening.finish(&message).unwrap();
-                session = Some(open);
+        said
+    }
+}
+
+/// A stranger's end of a session with a storer.
+pub struct Client {
+    to: usize,
+    link: LinkId,
+    number: u32,
+    opening: Option<Box<dyn Opening>>,
+    session: Option<Box<dyn Session>>,
+    /// Bytes of what was overheard that have been looked at.
+    heard: usize,
+    bytes: Vec<u8>,
+    pub closed: Option<CloseReason>,
+}
+
+impl Client {
+    /// What the storer has said since the last time, opened. Gives credit for it.
+    pub fn hear(&mut self, world: &mut World) -> Vec<Vec<u8>> {
+        let all = &world.overheard[&self.link];
+        let mut credit = 0;
+        for heard in unpack(&all[self.heard..]) {
+            match heard {
+                Heard::Data(number, data) if number == self.number => {
+                    credit += data.len() as u32;
+                    self.bytes.extend_from_slice(&data);
+                }
+                Heard::Close(number, reason) if number == self.number => {
+                    self.closed = Some(reason);
+                }
+                _ => {}
+            }
+        }
+        self.heard = all.len();
+        if credit > 0 && self.closed.is_none() {
+            let credit = pack(&[Frame::Credit(self.number, credit)]);
+            world.inject(self.to, self.link, credit);
+        }
+        let mut said = Vec::new();
+        while let Some(message) = next_message(&mut self.bytes) {
+            if let Some(opening) = self.opening.take() {
+                let (session, payload) = opening.finish(&message).unwrap();
+                self.session = Some(session);
                 said.push(payload);
-            } else if let Some(session) = &mut session {
+            } else if let Some(session) = &mut self.session {
                 let mut plain = Vec::new();
                 session.open(&message, &mut plain).unwrap();
                 said.push(plain);
@@ -257,6 +310,61 @@ impl World {
         }
         said
     }
+
+    /// The replies among it.
+    pub fn replies(&mut self, world: &mut World) -> Vec<Reply> {
+        let said = self.hear(world);
+        said.iter()
+            .filter_map(|plain| Reply::decode(plain).ok())
+            .collect()
+    }
+
+    /// Records of chunks, not sent. Only after the storer's first answer was heard.
+    pub fn chunks(&mut self, chunks: &[(u8, &[u8])]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let session = self.session.as_mut().expect("the storer has answered");
+        for (index, body) in chunks {
+            let mut sealed = Vec::new();
+            session
+                .seal(&encode_chunk(*index, body), &mut sealed)
+                .unwrap();
+            bytes.extend(framed(&sealed));
+        }
+        pack(&data(self.number, &bytes))
+    }
+
+    /// Sends chunks.
+    pub fn send(&mut self, world: &mut World, chunks: &[(u8, &[u8])]) {
+        let records = self.chunks(chunks);
+        world.inject(self.to, self.link, records);
+    }
+}
+
+/// A put with the work it needs, and its chunks: random bytes that are as good as anybody's.
+pub fn paid_put(world: &World, index: u8, count: usize, seed: u8) -> (Put, Vec<Vec<u8>>) {
+    let chunks: Vec<Vec<u8>> = (0..count)
+        .map(|chunk| {
+            let mut body = vec![seed; 32_768];
+            body[0] = chunk as u8;
+            body
+        })
+        .collect();
+    let references: Vec<Reference> = chunks
+        .iter()
+        .map(|chunk| Reference(blake2b_256(chunk)))
+        .collect();
+    let (day, extent) = (world.now.day(), ExtentId::of(&references));
+    let location = Location::of_extent(&world.network.id(), &extent, index);
+    let body = hash(labels::WORK_PUT, &[extent.as_bytes()]);
+    let context = work::context(labels::WORK_PUT, &location, day, &body);
+    let put = Put {
+        index,
+        day,
+        // What is asked for when half of the places are taken.
+        work: work::solve(&context, world.network.params.put_work + 2, 0),
+        references,
+    };
+    (put, chunks)
 }
 
 impl Puppet {

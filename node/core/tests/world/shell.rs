@@ -50,7 +50,7 @@ impl World {
                     return;
                 };
                 self.links += 2;
-                let (mine, theirs) = (LinkId(self.links), LinkId(self.links + 1));
+                let (mine, theirs) = (LinkId(self.links - 1), LinkId(self.links));
                 self.machines[machine].links.insert(mine, (other, theirs));
                 self.machines[other].links.insert(theirs, (machine, mine));
                 let address = self.machines[other].address;
