@@ -379,7 +379,10 @@ impl Node {
     }
 
     fn exchange_events(&mut self, events: Vec<ExchangeEvent>, now: Time, out: &mut Outbox) {
-        for event in events {
+        // A queue, not a call for each: what fails at once may lead to the next, thousands of times.
+        let mut events = VecDeque::from(events);
+        self.effects(&mut events, now, out);
+        while let Some(event) = events.pop_front() {
             let mut ctx = ctx!(self, now, out);
             let peers = &mut self.peers;
             match event {
@@ -403,12 +406,12 @@ impl Node {
                         .asked(exchange, link, ask, peers, &*self.provider, &mut ctx);
                 }
             }
-            self.effects(now, out);
+            self.effects(&mut events, now, out);
         }
     }
 
-    /// Carries out what the machines want of each other, until nobody wants anything.
-    fn effects(&mut self, now: Time, out: &mut Outbox) {
+    /// Carries out what the machines want of each other. What comes of that is appended to `events`.
+    fn effects(&mut self, events: &mut VecDeque<ExchangeEvent>, now: Time, out: &mut Outbox) {
         while let Some(effect) = self.effects.pop_front() {
             let mut ctx = ctx!(self, now, out);
             let (links, exchanges) = (&mut self.links, &mut self.exchanges);
@@ -444,9 +447,7 @@ impl Node {
                     None
                 }
             };
-            if let Some(event) = event {
-                self.exchange_events(vec![event], now, out);
-            }
+            events.extend(event);
         }
     }
 
@@ -479,7 +480,7 @@ impl Node {
     /// Carries out effects and hands records over until neither brings anything new.
     fn settle(&mut self, now: Time, out: &mut Outbox) {
         loop {
-            self.effects(now, out);
+            self.exchange_events(Vec::new(), now, out);
             let events = self.links.flush(&mut ctx!(self, now, out));
             if events.is_empty() && self.effects.is_empty() {
                 return;
