@@ -100,6 +100,11 @@ impl Searches {
         }
     }
 
+    /// Nobody waits for it any more.
+    fn forget(&mut self, job: JobId) {
+        self.waiting.remove(&job);
+    }
+
     /// Whether it was a search that failed.
     pub(super) fn failed(&mut self, job: JobId, failure: CoreFailure) -> bool {
         let reply = self.waiting.remove(&job);
@@ -151,6 +156,7 @@ impl Driver {
                 let _ = reply.send(self.table.list());
             }
             Request::Cancel(job) => {
+                self.searches.forget(job);
                 self.feed(Event::Command(Command::Cancel { job, keep: false }));
             }
             Request::Refuse {

@@ -1,6 +1,7 @@
 //! The bytes of one link on their way in and out: whole records, and the rest of one.
 //!
-//! Promises: each holds at most [`BATCH`] records; an idle link holds nothing. Does not know sockets.
+//! Promises: what comes in holds at most [`BATCH`] records, what goes out what it is given; an idle link holds nothing.
+//! Does not know sockets.
 
 use oboro_crypto::record::RECORD_WIRE;
 
@@ -76,11 +77,6 @@ impl Outgoing {
     /// What is still to be written.
     pub(super) fn unwritten(&self) -> &[u8] {
         &self.bytes[self.written..]
-    }
-
-    /// Whether another batch may be sealed: less than one is waiting.
-    pub(super) fn has_room(&self) -> bool {
-        self.unwritten().len() < BATCH * RECORD_WIRE
     }
 
     /// Notes that so many bytes were written; says how many records that finished.
@@ -170,7 +166,7 @@ mod tests {
             let mut outgoing = Outgoing::default();
             let (mut given, mut reported, mut written) = (0, 0, 0);
             for cut in cuts {
-                if outgoing.has_room() {
+                if outgoing.unwritten().len() < BATCH * RECORD_WIRE {
                     outgoing.space().extend_from_slice(&[0; RECORD_WIRE]);
                     given += 1;
                 }

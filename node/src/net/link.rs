@@ -11,7 +11,7 @@ use oboro_core::ids::LinkId;
 use oboro_crypto::record::{RECORD_PLAIN, RECORD_WIRE, RecordCipher};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TryRecvError};
 use tracing::debug;
 
 use super::Arrival;
@@ -27,8 +27,9 @@ pub(super) const OUTGOING_MAX: usize = GRANT as usize;
 /// A link without traffic for this long gives its buffers back.
 const RELEASE_AFTER: Duration = Duration::from_secs(2);
 
-/// A link that was closed here may take this long to write the rest and to be closed there.
-const CLOSE_TIME: Duration = Duration::from_secs(3);
+/// A link that was closed here may take this long to write the rest and to be closed there. A peer that does not read
+/// holds it no longer.
+const CLOSE_TIME: Duration = Duration::from_secs(5);
 
 /// Why a link ended.
 #[derive(Debug, thiserror::Error)]
@@ -102,13 +103,13 @@ impl Task {
         }
     }
 
-    /// Carries records until the driver has given its last and all are written.
+    /// Carries records until the driver has given its last.
     async fn carry(&mut self) -> Result<(), End> {
         loop {
             self.seal_queued()?;
             self.write()?;
             self.report();
-            if self.closing && self.out.unwritten().is_empty() {
+            if self.closing {
                 return Ok(());
             }
             // The arrivals' queue is borrowed apart from the rest, because its place is used below.
@@ -137,27 +138,29 @@ impl Task {
             (true, true) => Some(Interest::WRITABLE),
             (true, false) => None,
         };
-        let takes = !self.closing && self.out.has_room();
         let holds = self.incoming.holds_memory() || self.out.holds_memory();
         tokio::select! {
             place = arrivals.reserve(), if wants_place => place.map(Wake::Place).map_err(|_| End::Driver),
             ready = link.stream.ready(interest.unwrap_or(Interest::READABLE)), if interest.is_some() => {
                 Ok(Wake::Socket { readable: ready?.is_readable() })
             }
-            plain = link.outgoing.recv(), if takes => Ok(Wake::Given(plain)),
+            plain = link.outgoing.recv() => Ok(Wake::Given(plain)),
             () = tokio::time::sleep(RELEASE_AFTER), if holds => Ok(Wake::Idle),
         }
     }
 
+    /// Seals all that was given: no more than was granted, so all of it fits.
     fn seal_queued(&mut self) -> Result<(), End> {
-        while !self.closing && self.out.has_room() {
+        loop {
             match self.link.outgoing.try_recv() {
                 Ok(plain) => self.seal(&plain)?,
-                Err(mpsc::error::TryRecvError::Empty) => break,
-                Err(mpsc::error::TryRecvError::Disconnected) => self.closing = true,
+                Err(TryRecvError::Empty) => return Ok(()),
+                Err(TryRecvError::Disconnected) => {
+                    self.closing = true;
+                    return Ok(());
+                }
             }
         }
-        Ok(())
     }
 
     fn seal(&mut self, plain: &[u8]) -> Result<(), End> {
@@ -226,11 +229,13 @@ impl Task {
         Ok(())
     }
 
-    /// Everything is written: says so to the other side and waits a moment for its end, dropping what still comes, so
-    /// that the system does not take back what it was given.
+    /// Writes the rest, says that it was all, and waits a moment for the other side's end, dropping what still comes,
+    /// so that the system does not take back what it was given.
     async fn close(&mut self) {
         let stream = &mut self.link.stream;
+        let rest = self.out.unwritten();
         let linger = async {
+            stream.write_all(rest).await?;
             stream.shutdown().await?;
             let mut sink = [0; 4096];
             while stream.read(&mut sink).await? > 0 {}

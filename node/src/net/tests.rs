@@ -233,6 +233,35 @@ async fn what_was_given_before_the_end_arrives_and_each_end_learns_of_it_once() 
 }
 
 #[tokio::test]
+async fn a_peer_that_does_not_read_cannot_hold_a_link_that_was_closed() {
+    let network = network();
+    let mut far = End::new(2, &network);
+    let address = far.listen(Limits::of_a_node(true)).await;
+    let remote = far.shared.key.public();
+    let peer = tokio::task::spawn_blocking(move || shake(address, remote, |_| {}));
+    let (link, outgoing) = far.up().await;
+    let peer = peer.await.unwrap();
+    let mut credit = GRANT;
+    let stuck = async {
+        loop {
+            while credit > 0 {
+                outgoing.try_send(record(0).collect()).unwrap();
+                credit -= 1;
+            }
+            match far.arrivals.recv().await {
+                Some(Arrival::Writable { records, .. }) => credit += records,
+                _ => panic!("nothing else comes"),
+            }
+        }
+    };
+    assert!(timeout(Duration::from_secs(1), stuck).await.is_err());
+    drop(outgoing);
+    let ends = |arrival: &Arrival| matches!(arrival, Arrival::Down { link: down } if *down == link);
+    while !ends(&far.next().await) {}
+    drop(peer);
+}
+
+#[tokio::test]
 async fn garbage_after_the_handshake_ends_the_link() {
     let network = network();
     let mut far = End::new(2, &network);
