@@ -43,7 +43,7 @@ fn the_bounds_in_the_threat_model_are_those_in_the_code() {
 
 #[test]
 fn values_are_computed_as_they_are_written() {
-    let source = "const A: u32 = 1 << 10;\npub(crate) const B: usize = 256 * 1024 + 16;\npub const C: Duration = Duration::from_secs(20);\n";
+    let source = "const A: u32 = 1 << 10;\npub const B: usize = 255 * A + A + 16;\nconst C: Duration = Duration::from_secs(20);\n";
     let shown = ["A", "B", "C", "D"].map(|name| constant(source, name));
     assert_eq!(
         shown,
@@ -64,9 +64,7 @@ fn row(line: &str) -> Option<(&str, &str)> {
 
 /// The value of a constant in a source, as people write it.
 fn constant(source: &str, name: &str) -> Option<String> {
-    let declared = format!("const {name}: ");
-    let rest = &source[source.find(&declared)?..];
-    let value = rest.split_once(" = ")?.1.split_once(';')?.0;
+    let value = expression(source, name)?;
     let within = |kind: &str| {
         value
             .strip_prefix(kind)?
@@ -77,24 +75,30 @@ fn constant(source: &str, name: &str) -> Option<String> {
         within("Duration::from_secs"),
         within("Duration::from_millis"),
     ) {
-        (Some(seconds), _) => Some(format!("{} s", number(seconds)?)),
-        (_, Some(millis)) => Some(format!("{} ms", number(millis)?)),
-        _ => {
-            let sum: Option<u64> = value.split(" + ").map(product).sum();
-            Some(grouped(sum?))
-        }
+        (Some(seconds), _) => Some(format!("{} s", number(source, seconds)?)),
+        (_, Some(millis)) => Some(format!("{} ms", number(source, millis)?)),
+        _ => number(source, value).map(grouped),
     }
 }
 
-fn product(text: &str) -> Option<u64> {
-    match text.split_once(" << ") {
-        Some((number_text, bits)) => Some(number(number_text)? << number(bits)?),
-        None => text.split(" * ").map(number).product(),
-    }
+/// What a constant is said to be.
+fn expression<'a>(source: &'a str, name: &str) -> Option<&'a str> {
+    let rest = &source[source.find(&format!("const {name}: "))?..];
+    Some(rest.split_once(" = ")?.1.split_once(';')?.0)
 }
 
-fn number(text: &str) -> Option<u64> {
-    text.replace('_', "").parse().ok()
+/// The value of sums, products and shifts of numbers and of other constants in the source.
+fn number(source: &str, text: &str) -> Option<u64> {
+    if let Some((a, b)) = text.split_once(" + ") {
+        Some(number(source, a)? + number(source, b)?)
+    } else if let Some((a, b)) = text.split_once(" << ") {
+        Some(number(source, a)? << number(source, b)?)
+    } else if let Some((a, b)) = text.split_once(" * ") {
+        Some(number(source, a)? * number(source, b)?)
+    } else {
+        let literal = text.replace('_', "").parse().ok();
+        literal.or_else(|| number(source, expression(source, text)?))
+    }
 }
 
 /// A number with a comma before every third digit from the end.
