@@ -8,12 +8,23 @@ use common::{Dice, SMALL, bytes_of, entry, extent_at, opened, reference};
 use oboro_cache::{Put, Store};
 use oboro_crypto::NodeId;
 
+/// Says when a scope is left.
+struct OnDrop<'a>(&'a AtomicBool);
+
+impl Drop for OnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn five_times_the_quota_flows_through_and_the_directory_never_exceeds_it() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut store = opened(dir.path(), SMALL);
     let (done, most) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
+        // also when an assertion fails, or the test would wait for ever
+        let _stop = OnDrop(&done);
         scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
                 most.fetch_max(bytes_of(dir.path()), Ordering::Relaxed);
@@ -58,7 +69,6 @@ fn five_times_the_quota_flows_through_and_the_directory_never_exceeds_it() {
             assert!(used <= SMALL.quota, "{used} bytes after put {n}");
             assert!(store.stats().used >= used);
         }
-        done.store(true, Ordering::Relaxed);
     });
     let stats = store.stats();
     assert!(stats.evictions > 20 && stats.chunks > 200, "{stats:?}");
