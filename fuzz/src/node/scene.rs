@@ -21,7 +21,7 @@ use super::library::{BEGIN, LIBRARY, WORDS, address, stranger};
 use super::lines::{Asked, Line};
 use super::plain::Plain;
 use super::shell::Pending;
-use super::steps::{Outcome, Say, Step, Want, Word};
+use super::steps::{ALL, Outcome, Say, Step, Want, Word};
 use super::{frames, words};
 use crate::links::rng;
 
@@ -31,6 +31,15 @@ const ACTIONS_MAX: usize = 2_000;
 const AGAIN_MAX: u32 = 8;
 /// Deadlines that are kept in one step; after that the clock leaps.
 const DEADLINES_MAX: u32 = 200;
+/// How a job ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ending {
+    Published,
+    Found,
+    Fetched,
+    Failed,
+}
+
 pub(super) struct Scene {
     node: Node,
     now: Time,
@@ -39,8 +48,8 @@ pub(super) struct Scene {
     pending: VecDeque<Pending>,
     /// Runs that sources have handed over.
     runs: BTreeMap<JobId, usize>,
-    /// Jobs, and whether they are over.
-    jobs: BTreeMap<JobId, bool>,
+    /// Jobs, and how they ended.
+    pub(super) jobs: BTreeMap<JobId, Option<Ending>>,
     names: u64,
 }
 
@@ -118,10 +127,13 @@ impl Scene {
             Step::Answer { which, words } => self.answer(*which, |_, today, out| {
                 words::say(words, today, out);
             }),
-            Step::Oblige { which } => self.answer(*which, |asked, today, out| {
-                out.extend(words::oblige(&asked.begun, asked.turn, today));
-                asked.turn += 1;
-            }),
+            Step::Oblige { which: ALL } => {
+                (0..self.asked.len().min(ALL.into())).for_each(|which| self.oblige(which as u8));
+            }
+            Step::Oblige { which } => self.oblige(*which),
+            Step::Done { which: ALL, how } => {
+                (0..self.pending.len()).for_each(|_| self.done(0, how));
+            }
             Step::Done { which, how } => self.done(*which, how),
             Step::Wait { millis } => self.pass(Duration::from_millis((*millis).into())),
             Step::Rest { minutes } => self.pass(Duration::from_secs(60 * u64::from(*minutes))),
@@ -135,7 +147,7 @@ impl Scene {
             self.tell(Event::Command(Command::Cancel { job, keep: false }));
             assert!(!self.node.has_job(job), "a cancelled job is gone");
         }
-        assert!(self.jobs.values().all(|over| *over), "every job ends");
+        assert!(self.jobs.values().all(Option::is_some), "every job ends");
         while let Some(line) = self.lines.last() {
             let id = line.id;
             self.down(id);
@@ -220,6 +232,13 @@ impl Scene {
         let credit = core::mem::take(&mut asked.uncredited);
         let (link, number) = (asked.link, asked.number);
         self.speak(link, number, false, credit, &bytes);
+    }
+
+    fn oblige(&mut self, which: u8) {
+        self.answer(which, |asked, today, out| {
+            out.extend(words::oblige(&asked.begun, asked.turn, today));
+            asked.turn += 1;
+        });
     }
 
     /// Says bytes on a stream, in as many records as that takes.
@@ -333,7 +352,7 @@ impl Scene {
                 return self.tell(Event::Command(Command::Join { link, addresses }));
             }
         };
-        self.jobs.insert(job, false);
+        self.jobs.insert(job, None);
         self.tell(Event::Command(command));
     }
 
@@ -376,15 +395,15 @@ impl Scene {
     }
 
     fn reported(&mut self, job: JobId, report: &Report) {
-        let over = self.jobs.get_mut(&job).expect("a job that was asked for");
-        assert!(!*over, "nothing is said of a job after its end");
-        *over = matches!(
-            report,
-            Report::Published { .. }
-                | Report::Found { last: true, .. }
-                | Report::Fetched { .. }
-                | Report::Failed(_)
-        );
+        let ending = self.jobs.get_mut(&job).expect("a job that was asked for");
+        assert!(ending.is_none(), "nothing is said of a job after its end");
+        *ending = match report {
+            Report::Published { .. } => Some(Ending::Published),
+            Report::Found { last: true, .. } => Some(Ending::Found),
+            Report::Fetched { .. } => Some(Ending::Fetched),
+            Report::Failed(_) => Some(Ending::Failed),
+            Report::Progress(_) | Report::Found { .. } => None,
+        };
     }
 
     fn sent(&mut self, link: LinkId, plain: &[u8]) {

@@ -2,6 +2,8 @@
 //!
 //! Does not know: what the node makes of them.
 
+use super::steps::ALL;
+
 /// Bytes that spell steps.
 #[derive(Default)]
 struct Script(Vec<u8>);
@@ -38,16 +40,14 @@ impl Script {
             .bytes(&[0])
     }
 
-    fn oblige(&mut self, which: u8) -> &mut Self {
-        self.step(7).bytes(&[which])
+    /// Everybody answers as well as he can.
+    fn oblige(&mut self) -> &mut Self {
+        self.step(7).bytes(&[ALL])
     }
 
-    /// The shell comes back with much, `times` times.
-    fn well(&mut self, times: usize) -> &mut Self {
-        for _ in 0..times {
-            self.step(8).bytes(&[0]).variant(0, 3).bytes(&[200]);
-        }
-        self
+    /// The shell comes back with much, about everything.
+    fn well(&mut self) -> &mut Self {
+        self.step(8).bytes(&[ALL]).variant(0, 3).bytes(&[200])
     }
 
     /// The shell comes back with nothing.
@@ -77,9 +77,9 @@ pub(crate) fn all() -> Vec<Vec<u8>> {
 fn served() -> Vec<u8> {
     let mut script = Script::default();
     script.ask(0, true, 0, &[&[0][..], &31u32.to_le_bytes()].concat());
-    script.well(2).grant(0).well(2).grant(0).well(2);
-    script.ask(1, true, 3, &[12, 0, 32]).well(2);
-    script.ask(2, true, 2, &[0, 0]).well(2);
+    script.well().well().grant(0).well().grant(0).well();
+    script.ask(1, true, 3, &[12, 0, 32]).well();
+    script.ask(2, true, 2, &[0, 0]).well();
     script.0
 }
 
@@ -88,7 +88,7 @@ fn put() -> Vec<u8> {
     let mut script = Script::default();
     script.ask(0, true, 1, &[0, 4, 9, 0]).empty();
     script.ask(0, false, 5, &[4, 9]);
-    script.ask(0, false, 4, &[0, 9, 0]).well(2);
+    script.ask(0, false, 4, &[0, 9, 0]).well();
     script.0
 }
 
@@ -96,8 +96,8 @@ fn put() -> Vec<u8> {
 fn published() -> Vec<u8> {
     let mut script = Script::default();
     script.want(0, &[2]);
-    for _ in 0..8 {
-        script.well(1).grant(0).grant(1).oblige(0).oblige(1);
+    for _ in 0..10 {
+        script.well().grant(0).grant(1).oblige();
     }
     script.0
 }
@@ -106,8 +106,8 @@ fn published() -> Vec<u8> {
 fn fetched() -> Vec<u8> {
     let mut script = Script::default();
     script.want(2, &[1, 0, 0]);
-    for _ in 0..6 {
-        script.oblige(0).oblige(1).well(2).grant(0).wait(2_100);
+    for _ in 0..4 {
+        script.oblige().well().grant(0).grant(1);
     }
     script.0
 }
@@ -115,18 +115,14 @@ fn fetched() -> Vec<u8> {
 /// The user searches for a word that is there.
 fn searched() -> Vec<u8> {
     let mut script = Script::default();
-    script.want(1, &[0, 30]).well(2);
-    for which in 0..6 {
-        script.oblige(which);
-    }
-    script.rest(1);
+    script.want(1, &[0, 30]).well().oblige().rest(1);
     script.0
 }
 
 /// Nobody says anything for a while.
 fn idle() -> Vec<u8> {
     let mut script = Script::default();
-    script.wait(30_000).rest(2).well(4).rest(3);
+    script.wait(30_000).rest(2).well().rest(3);
     script.0
 }
 
@@ -134,6 +130,7 @@ fn idle() -> Vec<u8> {
 mod tests {
     use arbitrary::{Arbitrary as _, Unstructured};
 
+    use super::super::scene::{Ending, Scene};
     use super::super::steps::{Outcome, Step, Want, Word};
     use super::*;
 
@@ -174,5 +171,19 @@ mod tests {
             })
         ));
         assert!(matches!(steps(&idle())[1], Step::Rest { minutes: 2 }));
+    }
+    #[test]
+    fn what_the_user_wants_in_a_story_comes_to_its_end() {
+        for (story, ending) in [
+            (published(), Ending::Published),
+            (searched(), Ending::Found),
+            (fetched(), Ending::Fetched),
+        ] {
+            let mut scene = Scene::new();
+            steps(&story).iter().for_each(|step| scene.step(step));
+            let endings: Vec<_> = scene.jobs.values().copied().collect();
+            assert_eq!(endings, [Some(ending)]);
+            scene.end();
+        }
     }
 }

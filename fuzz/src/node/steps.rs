@@ -2,6 +2,9 @@
 
 use arbitrary::Arbitrary;
 
+/// The number that means all there are.
+pub(super) const ALL: u8 = u8::MAX;
+
 /// One thing that happens.
 #[derive(Arbitrary, Debug)]
 pub(super) enum Step {
