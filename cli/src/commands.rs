@@ -1,5 +1,6 @@
 //! One function for each command: arguments in, data out. Nothing here prints or draws; talk goes through [`Ui`].
 
+mod aside;
 mod ask;
 mod background;
 mod demo;

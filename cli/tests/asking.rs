@@ -274,3 +274,17 @@ fn an_invite_read_from_stdin_is_passed_on_without_its_line_end() {
         .expect(0);
     assert_eq!(node.fake.calls(), ["join oboro-invite:x"]);
 }
+
+#[test]
+fn ctrl_c_ends_the_waiting_for_an_invite_on_stdin() {
+    let place = Place::new();
+    let _node = Fake::default().at(&place.home());
+    let mut child = piped(place.command(["join", "-"]).stdin(Stdio::piped()));
+    let stdin = child.stdin.take();
+    // Pressed again and again: before the command listens it would simply die, which is as good but not meant here.
+    until("the command has ended", || {
+        send(Signal::INT, &child);
+        child.try_wait().unwrap().is_some()
+    });
+    drop(stdin);
+}

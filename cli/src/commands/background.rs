@@ -9,16 +9,15 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::pin::pin;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::thread;
 use std::time::Duration;
 
 use oboro_node::SecretBytes;
 use oboro_node::api::{Code, Failure, Status};
 use rustix::fs::{FlockOperation, flock};
 use serde::Deserialize;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::aside::aside;
 use crate::args;
 use crate::client::Client;
 use crate::data::{Data, Outcome};
@@ -54,7 +53,7 @@ pub async fn start(home: &Path, args: &args::Unlock, ui: &mut dyn Ui) -> Result<
     let asked = given.is_some();
     let status = match launch(home, given, ui).await {
         Err(failure) if failure.code == Code::PassphraseNeeded && !asked => {
-            let passphrase = passphrase::ask()?;
+            let passphrase = aside(passphrase::ask).await??;
             launch(home, Some(passphrase), ui).await?
         }
         other => other?,
@@ -153,17 +152,15 @@ fn make_folder(log: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
-/// The first line of a pipe, read on a thread of its own so that nobody has to wait for it; `None` if there is none.
+/// The first line of a pipe; `None` if there is none.
 async fn first_line(pipe: Option<ChildStdout>) -> Option<String> {
-    let (sender, receiver) = oneshot::channel();
     let pipe = pipe?;
-    thread::spawn(move || {
+    let read = aside(move || {
         let mut line = String::new();
         let read = BufReader::new(pipe.take(ENVELOPE_MAX)).read_line(&mut line);
-        // Whoever asked may have given up.
-        let _ = sender.send(read.is_ok_and(|n| n > 0).then_some(line));
+        read.is_ok_and(|n| n > 0).then_some(line)
     });
-    receiver.await.ok().flatten()
+    read.await.ok().flatten()
 }
 
 fn still_starting(home: &Path) -> Failure {

@@ -50,7 +50,8 @@ pub async fn fetch(
     }
     let output = output(args.output.as_deref(), &target)?;
     may_write(&output, args.force)?;
-    let id = interrupts.or(start(&client, target, &output)).await?;
+    // Not to be interrupted: a job must not run that nobody was told of.
+    let id = start(&client, target, &output).await?;
     let job = watch::watch(&client, id, &mut interrupts, ui).await?;
     Ok(Data::Fetched(fetched(&job, Some(output))).into())
 }
@@ -101,7 +102,7 @@ async fn through_folder(
         .tempdir_in(home)
         .map_err(|error| unusable(home, &error))?;
     let output = folder.path().join("file");
-    let id = interrupts.or(start(client, target, &output)).await?;
+    let id = start(client, target, &output).await?;
     let job = match watch::watch(client, id, interrupts, ui).await {
         Ok(job) => job,
         Err(halt) => {
@@ -121,7 +122,7 @@ async fn through_folder(
 /// What `N|URN` means.
 async fn target(client: &Client, what: &str) -> Result<Target, Failure> {
     let line = if what == "-" {
-        join::from_stdin()?
+        join::from_stdin().await?
     } else {
         what.to_owned()
     };

@@ -6,6 +6,7 @@ use std::path::Path;
 use oboro_node::NodeConfig;
 use oboro_node::api::{Code, Failure};
 
+use super::aside::aside;
 use crate::args;
 use crate::client::Client;
 use crate::data::{Data, Outcome};
@@ -18,7 +19,7 @@ const LINE_MAX: u64 = 8192;
 /// `oboro join`
 pub async fn join(home: &Path, args: &args::Join, ui: &mut dyn Ui) -> Result<Outcome, Halt> {
     let invite = match args.invite.as_str() {
-        "-" => from_stdin()?,
+        "-" => from_stdin().await?,
         line => line.trim().to_owned(),
     };
     let running = match Client::new(home).join(&invite).await {
@@ -37,8 +38,12 @@ pub async fn join(home: &Path, args: &args::Join, ui: &mut dyn Ui) -> Result<Out
     Ok(Data::Joined { running }.into())
 }
 
-/// The first line of stdin that isn't blank.
-pub fn from_stdin() -> Result<String, Failure> {
+/// The first line of stdin that isn't blank. Can be given up while nobody types one.
+pub async fn from_stdin() -> Result<String, Failure> {
+    aside(first_line).await?
+}
+
+fn first_line() -> Result<String, Failure> {
     let lines = io::stdin().lock().take(LINE_MAX).lines();
     for line in lines {
         let line = line.map_err(|error| {

@@ -49,10 +49,10 @@ async fn publish_one(
     ui: &mut dyn Ui,
 ) -> Result<(), Halt> {
     let request = request(args, &published.file)?;
-    let started = interrupts.or(client.publish(&request)).await;
-    let job = match started {
+    // Not to be interrupted: a job must not run that nobody was told of.
+    let job = match client.publish(&request).await {
         Ok(id) => watch::watch(client, id, interrupts, ui).await,
-        Err(halt) => Err(halt),
+        Err(failure) => Err(failure.into()),
     };
     match job {
         Ok(job) => {

@@ -6,11 +6,12 @@ use std::path::Path;
 
 use oboro_node::api::{Code, Failure, NodeApi, Status};
 use oboro_node::control::{self, Ended, Socket};
-use oboro_node::{NodeConfig, NodeHandle, SecretBytes};
+use oboro_node::{NodeConfig, NodeHandle};
 use rustix::fs::Mode;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::aside::aside;
 use super::fetch::STDOUT_FOLDER;
 use crate::args;
 use crate::data::{Data, Outcome};
@@ -73,21 +74,23 @@ async fn start(
     let home = config.home.clone();
     let first = tokio::select! {
         started = NodeHandle::start(config) => started,
-        () = signals.end() => return Err(Failure::new(Code::Interrupted, "interrupted")),
+        () = signals.end() => return Err(interrupted()),
     };
     match first {
         Err(failure) if may_ask && failure.code == Code::PassphraseNeeded => {
             let mut config = NodeConfig::load(home)?;
-            config.passphrase = Some(ask().await?);
+            config.passphrase = tokio::select! {
+                asked = aside(passphrase::ask) => Some(asked??),
+                () = signals.end() => return Err(interrupted()),
+            };
             NodeHandle::start(config).await
         }
         other => other,
     }
 }
 
-async fn ask() -> Result<SecretBytes, Failure> {
-    let asked = tokio::task::spawn_blocking(passphrase::ask).await;
-    asked.map_err(|_| Failure::new(Code::Failed, "the terminal can't be read"))?
+fn interrupted() -> Failure {
+    Failure::new(Code::Interrupted, "interrupted")
 }
 
 /// Answers on the control socket until the end, then ends the node.
