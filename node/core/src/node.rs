@@ -1,11 +1,11 @@
 //! The root: takes events apart, hands them to the machines, carries effects between them. Holds no protocol rule.
 
+mod observe;
+
 use std::collections::VecDeque;
 
-use oboro_crypto::ids::NodeId;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::action::{Outbox, StoreRequest};
@@ -15,13 +15,13 @@ use crate::effect::{Ctx, Effect, Owner, Tickets, Waiting};
 use crate::event::{Computed, Event, StoreOutcome};
 use crate::exchange::{ExchangeEvent, Exchanges};
 use crate::fetch::Fetches;
-use crate::ids::{Counter, JobId};
+use crate::ids::Counter;
 use crate::link::{LinkEvent, Links};
 use crate::peers::{Own, Peers};
 use crate::publish::{Publishes, Wish};
 use crate::search::Searches;
 use crate::serve::Serve;
-use crate::stats::{Held, Standing, Stats};
+use crate::stats::Stats;
 use crate::time::Time;
 use crate::wire::frame::CloseReason;
 
@@ -196,55 +196,6 @@ impl Node {
         .min()
     }
 
-    /// What has been counted so far.
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        self.stats.clone()
-    }
-
-    /// This node's id.
-    #[must_use]
-    pub fn id(&self) -> NodeId {
-        self.peers.id()
-    }
-
-    /// Where this node believes it can be reached.
-    #[must_use]
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.peers.addresses()
-    }
-
-    /// How things stand.
-    #[must_use]
-    pub fn standing(&self, _now: Time) -> Standing {
-        let peers = self
-            .links
-            .standing()
-            .map(|(remote, mut standing)| {
-                standing.node = self.peers.view().node_of(&remote);
-                standing
-            })
-            .collect();
-        Standing {
-            view: self.peers.view().len(),
-            peers,
-            bootstrap: self.peers.bootstraps(),
-            reachable: self.peers.reachable(),
-            addresses: self.peers.addresses(),
-            jobs: self.fetches.len() + self.publishes.len() + self.searches.len(),
-        }
-    }
-
-    /// How much is held now for peers.
-    #[must_use]
-    pub fn held(&self) -> Held {
-        let mut held = self.links.held();
-        (held.exchanges, held.serving) = self.exchanges.count();
-        held.puts = self.serve.puts();
-        held.tickets = self.tickets.count();
-        held
-    }
-
     fn command(&mut self, command: Command, now: Time, out: &mut Outbox) {
         let mut ctx = ctx!(self, now, out);
         match command {
@@ -383,10 +334,13 @@ impl Node {
         let mut events = VecDeque::from(events);
         self.effects(&mut events, now, out);
         while let Some(event) = events.pop_front() {
+            if !self.exchanges.concerns(&event) {
+                continue;
+            }
             let mut ctx = ctx!(self, now, out);
             let peers = &mut self.peers;
             match event {
-                ExchangeEvent::Client { owner, answer } => match owner {
+                ExchangeEvent::Client { owner, answer, .. } => match owner {
                     Owner::Fetch { job, slot } => {
                         self.fetches.answered(job, slot, answer, peers, &mut ctx)
                     }
@@ -487,11 +441,5 @@ impl Node {
             }
             self.link_events(events, now, out);
         }
-    }
-
-    /// Jobs under way, for a shell that wants to wait for them.
-    #[must_use]
-    pub fn has_job(&self, job: JobId) -> bool {
-        self.fetches.has(job) || self.publishes.has(job) || self.searches.has(job)
     }
 }

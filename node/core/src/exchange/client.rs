@@ -5,6 +5,7 @@ use oboro_crypto::provider::{Opening, Provider, Session};
 
 use super::{Answer, ExchangeEvent, framing};
 use crate::effect::{Ctx, Owner};
+use crate::ids::ExchangeId;
 use crate::time::Time;
 use crate::wire::WireError;
 use crate::wire::message::{CHUNK_MESSAGE, Reply, Request, decode_chunk};
@@ -46,6 +47,7 @@ impl Client {
 
     pub(super) fn read(
         &mut self,
+        exchange: ExchangeId,
         message: &[u8],
         ctx: &mut Ctx<'_>,
     ) -> Result<ExchangeEvent, WireError> {
@@ -73,6 +75,7 @@ impl Client {
             State::Broken => return Err(WireError::Invalid),
         };
         Ok(ExchangeEvent::Client {
+            exchange,
             owner: self.owner,
             answer,
         })

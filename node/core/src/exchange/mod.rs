@@ -9,7 +9,7 @@ mod framing;
 mod patience;
 mod served;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use oboro_crypto::ids::{NetworkId, OnionPublic};
@@ -63,8 +63,15 @@ pub(crate) enum Ask {
 
 /// For whom something happened.
 pub(crate) enum ExchangeEvent {
-    Client { owner: Owner, answer: Answer },
-    Served { exchange: ExchangeId, ask: Ask },
+    Client {
+        exchange: ExchangeId,
+        owner: Owner,
+        answer: Answer,
+    },
+    Served {
+        exchange: ExchangeId,
+        ask: Ask,
+    },
 }
 
 enum Side {
@@ -87,6 +94,8 @@ pub(crate) struct Exchanges {
     onion_previous: Option<OnionKey>,
     exchanges: BTreeMap<ExchangeId, Exchange>,
     by_stream: BTreeMap<StreamId, ExchangeId>,
+    /// Clients' exchanges that failed and whose owners have not been told yet.
+    failed: BTreeSet<ExchangeId>,
     serving: usize,
 }
 
@@ -105,6 +114,7 @@ impl Exchanges {
             onion_previous,
             exchanges,
             by_stream,
+            failed: BTreeSet::new(),
             serving: 0,
         }
     }
@@ -119,22 +129,24 @@ impl Exchanges {
         links: &mut Links,
         ctx: &mut Ctx<'_>,
     ) -> Option<ExchangeEvent> {
-        let failed = |trouble| {
+        let failed = |all: &mut Self, trouble| {
+            all.failed.insert(exchange);
             Some(ExchangeEvent::Client {
+                exchange,
                 owner,
                 answer: Answer::Failed(trouble),
             })
         };
         let Some((way, onion)) = target else {
-            return failed(Trouble::Unreachable);
+            return failed(self, Trouble::Unreachable);
         };
         let Ok((client, first)) =
             Client::open(owner, &onion, &self.network, request, &*self.provider, ctx)
         else {
-            return failed(Trouble::Broken);
+            return failed(self, Trouble::Broken);
         };
         let Some(stream) = links.open(&way, Class::Own, ctx) else {
-            return failed(Trouble::Unreachable);
+            return failed(self, Trouble::Unreachable);
         };
         links.write(stream, first);
         self.by_stream.insert(stream, exchange);
@@ -183,6 +195,22 @@ impl Exchanges {
         (self.exchanges.len(), self.serving)
     }
 
+    /// Whether an event still concerns anybody. Several messages may arrive at once: what its owner has ended after the
+    /// first of them, it does not hear of again, and takes for no other exchange's.
+    pub(crate) fn concerns(&mut self, event: &ExchangeEvent) -> bool {
+        match event {
+            ExchangeEvent::Client {
+                exchange,
+                answer: Answer::Failed(_),
+                ..
+            } => self.failed.remove(exchange),
+            ExchangeEvent::Served { ask: Ask::Gone, .. } => true,
+            ExchangeEvent::Client { exchange, .. } | ExchangeEvent::Served { exchange, .. } => {
+                self.exchanges.contains_key(exchange)
+            }
+        }
+    }
+
     /// The stream under a served exchange, for limits per link.
     pub(crate) fn stream(&self, exchange: ExchangeId) -> Option<StreamId> {
         self.exchanges
@@ -213,7 +241,7 @@ impl Exchanges {
             let taken = message.len() + framing::LENGTH;
             exchange.moved = ctx.now;
             let read = match &mut exchange.side {
-                Side::Client(client) => client.read(message, ctx),
+                Side::Client(client) => client.read(id, message, ctx),
                 Side::Served(served) => {
                     let keys = [Some(&self.onion), self.onion_previous.as_ref()];
                     served.read(id, message, keys, &self.network, &*self.provider, ctx)
@@ -233,6 +261,7 @@ impl Exchanges {
         let exchange = *self.by_stream.get(&stream)?;
         Some(match &self.exchanges.get(&exchange)?.side {
             Side::Client(client) => ExchangeEvent::Client {
+                exchange,
                 owner: client.owner,
                 answer: Answer::Drained,
             },
@@ -251,8 +280,8 @@ impl Exchanges {
         } else {
             Trouble::Unreachable
         };
-        self.remove(exchange)
-            .map(|gone| over(exchange, &gone.side, trouble))
+        let gone = self.remove(exchange)?;
+        Some(self.over(exchange, &gone.side, trouble))
     }
 
     /// Sends a chunk. `false` if the exchange is gone. Asks to be told when more can be sent.
@@ -306,6 +335,7 @@ impl Exchanges {
         links: &mut Links,
         ctx: &mut Ctx<'_>,
     ) {
+        self.failed.remove(&id);
         if let Some(exchange) = self.remove(id) {
             match exchange.side {
                 Side::Client(_) => links.cut(exchange.stream, reason, ctx),
@@ -342,7 +372,24 @@ impl Exchanges {
         ctx.stats.violated("session");
         if let Some(exchange) = self.remove(id) {
             links.close(exchange.stream, CloseReason::Failed, ctx);
-            events.push(over(id, &exchange.side, Trouble::Broken));
+            events.push(self.over(id, &exchange.side, Trouble::Broken));
+        }
+    }
+
+    fn over(&mut self, exchange: ExchangeId, side: &Side, trouble: Trouble) -> ExchangeEvent {
+        match side {
+            Side::Client(client) => {
+                self.failed.insert(exchange);
+                ExchangeEvent::Client {
+                    exchange,
+                    owner: client.owner,
+                    answer: Answer::Failed(trouble),
+                }
+            }
+            Side::Served(_) => ExchangeEvent::Served {
+                exchange,
+                ask: Ask::Gone,
+            },
         }
     }
 
@@ -353,18 +400,5 @@ impl Exchanges {
             self.serving = self.serving.saturating_sub(1);
         }
         Some(exchange)
-    }
-}
-
-const fn over(exchange: ExchangeId, side: &Side, trouble: Trouble) -> ExchangeEvent {
-    match side {
-        Side::Client(client) => ExchangeEvent::Client {
-            owner: client.owner,
-            answer: Answer::Failed(trouble),
-        },
-        Side::Served(_) => ExchangeEvent::Served {
-            exchange,
-            ask: Ask::Gone,
-        },
     }
 }

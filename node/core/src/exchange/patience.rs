@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Exchange, ExchangeEvent, Exchanges, Side, Trouble, over};
+use super::{Exchange, ExchangeEvent, Exchanges, Side, Trouble};
 use crate::effect::Ctx;
 use crate::ids::{ExchangeId, LinkId};
 use crate::limits::{
@@ -81,7 +81,7 @@ impl Exchanges {
     ) {
         if let Some(exchange) = self.remove(id) {
             links.close(exchange.stream, reason, ctx);
-            events.push(over(id, &exchange.side, Trouble::Silent));
+            events.push(self.over(id, &exchange.side, Trouble::Silent));
         }
     }
 }

@@ -1,0 +1,67 @@
+//! What can be seen of a node from outside. Changes nothing.
+
+use std::net::SocketAddr;
+
+use oboro_crypto::ids::NodeId;
+
+use super::Node;
+use crate::ids::JobId;
+use crate::stats::{Held, Standing, Stats};
+use crate::time::Time;
+
+impl Node {
+    /// What has been counted so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.stats.clone()
+    }
+
+    /// This node's id.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.peers.id()
+    }
+
+    /// Where this node believes it can be reached.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.peers.addresses()
+    }
+
+    /// How things stand.
+    #[must_use]
+    pub fn standing(&self, _now: Time) -> Standing {
+        let peers = self
+            .links
+            .standing()
+            .map(|(remote, mut standing)| {
+                standing.node = self.peers.view().node_of(&remote);
+                standing
+            })
+            .collect();
+        Standing {
+            view: self.peers.view().len(),
+            peers,
+            bootstrap: self.peers.bootstraps(),
+            reachable: self.peers.reachable(),
+            addresses: self.peers.addresses(),
+            jobs: self.fetches.len() + self.publishes.len() + self.searches.len(),
+        }
+    }
+
+    /// How much is held now for peers.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        let mut held = self.links.held();
+        (held.exchanges, held.serving) = self.exchanges.count();
+        held.puts = self.serve.puts();
+        held.tickets = self.tickets.count();
+        held
+    }
+
+    /// Jobs under way, for a shell that wants to wait for them.
+    #[must_use]
+    pub fn has_job(&self, job: JobId) -> bool {
+        self.fetches.has(job) || self.publishes.has(job) || self.searches.has(job)
+    }
+}
