@@ -65,12 +65,14 @@ pub const SERVING_MAX: usize = 128;
 pub const STORE_WAITING_MAX: usize = 2 * SERVING_MAX;
 /// Chunks read from the store at once for one request: 256 KiB, one stream window.
 pub const READ_BATCH: usize = 8;
-/// Nodes beyond the nearest that may hold a location, because views differ (DESIGN 6: the next two).
+/// Nodes that may hold a location: the nearest, and the next two because views differ (DESIGN 6).
 pub const NEIGHBOURS_OF_LOCATION: usize = 3;
 /// Days an extent is promised for in a receipt.
 pub const EXTENT_DAYS: u32 = 30;
-/// The highest price in bits of work that a client pays.
-pub const PRICE_MAX: u8 = 18;
+/// The highest price in bits of work that a client pays for an extent: some 8 ms, for it is done on the core's thread.
+pub const PRICE_MAX: u8 = 14;
+/// Times one storer may name a higher price for one placement. Beyond it another is asked.
+pub const PRICE_RAISES: u32 = 2;
 
 // Membership
 
@@ -88,13 +90,17 @@ pub const BOOTSTRAP_MAX: usize = 64;
 pub const GOSSIP_EVERY: Duration = Duration::from_secs(20);
 /// Buckets answered after one digest: the rest differs next time too.
 pub const BUCKETS_PER_DIGEST: usize = 64;
+/// Bytes of descriptors and lists one peer can make us say in a second: a view of 100,000 nodes in some minutes.
+pub const GOSSIP_PER_SECOND: u64 = 128 * 1024;
+/// Bytes of them at once: the whole view of a few thousand nodes for somebody who has just come. Beyond it not said.
+pub const GOSSIP_BURST: u64 = 1024 * 1024;
 /// The first wait after a failed dial; doubled each time.
 pub const RETRY_FIRST: Duration = Duration::from_secs(1);
 /// The longest wait after a failed dial.
 pub const RETRY_LONGEST: Duration = Duration::from_secs(300);
 /// Hours a descriptor is issued for; renewed after a third of it.
 pub const DESCRIPTOR_HOURS: u16 = 6;
-/// Ids being verified at once: each costs up to 64 MiB and a tenth of a second.
+/// Ids being verified at once: each costs up to 64 MiB and a quarter of a second.
 pub const VERIFYING_MAX: usize = 2;
 
 // Jobs

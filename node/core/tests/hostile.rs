@@ -6,3 +6,5 @@ mod world;
 mod clients;
 #[path = "hostile/links.rs"]
 mod links;
+#[path = "hostile/storers.rs"]
+mod storers;

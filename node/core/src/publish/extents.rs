@@ -14,10 +14,10 @@ use crate::effect::{Body, Ctx, Effect, Owner};
 use crate::exchange::Answer;
 use crate::failure::Failure;
 use crate::ids::{Counter, ExchangeId, JobId};
-use crate::limits::{PLACING_MAX, PRICE_MAX, VERIFY_ONE_IN};
+use crate::limits::{PLACING_MAX, VERIFY_ONE_IN};
 use crate::peers::Peers;
 use crate::report::PublishSummary;
-use crate::serve::put::{all_of, work_context};
+use crate::serve::put::work_context;
 use crate::serve::receipt_parts;
 use crate::time::Time;
 use crate::wire::message::{Put, Receipt, Refusal, Reply, Request};
@@ -222,8 +222,7 @@ impl Extents {
             return;
         };
         match answer {
-            Answer::Reply(Reply::Send(mask)) if mask & !all_of(placing.references.len()) == 0 => {
-                placing.will_send(spot, *mask);
+            Answer::Reply(Reply::Send(mask)) if placing.will_send(spot, *mask) => {
                 self.transferred += send_some(placing, spot, ctx);
                 return;
             }
@@ -240,16 +239,17 @@ impl Extents {
                     placing.failed(spot);
                 }
             }
-            Answer::Reply(Reply::Refused(Refusal::Price, price)) if *price <= PRICE_MAX => {
-                placing.pay(spot, *price, ctx.now);
-            }
-            Answer::Reply(Reply::Refused(Refusal::Busy, _)) => placing.wait(spot, ctx.now),
-            Answer::Reply(_) => {
+            Answer::Reply(Reply::Refused(cause, price)) => {
                 self.refused_any = true;
                 self.retries += 1;
-                placing.failed(spot);
+                match cause {
+                    Refusal::Price => placing.pay(spot, *price, ctx.now),
+                    Refusal::Busy => placing.wait(spot, ctx.now),
+                    _ => placing.failed(spot),
+                }
             }
-            Answer::Chunk(..) | Answer::Failed(_) => {
+            // Answers to what was not asked, and chunks wanted twice, are as bad as none.
+            Answer::Reply(_) | Answer::Chunk(..) | Answer::Failed(_) => {
                 peers.failed(&node, ctx.now);
                 self.retries += 1;
                 placing.failed(spot);
@@ -341,6 +341,7 @@ fn ask_put(owner: Owner, placing: &mut Placing, spot: usize, node: NodeId, ctx: 
     place.state = State::Busy {
         exchange,
         node,
+        told: false,
         unsent: VecDeque::new(),
     };
 }

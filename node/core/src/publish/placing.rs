@@ -7,8 +7,9 @@ use oboro_crypto::eris::Run;
 use oboro_crypto::ids::{ExtentId, Location, NetworkId, NodeId, Reference};
 
 use crate::ids::ExchangeId;
-use crate::limits::PLACEMENT_TRIES;
+use crate::limits::{PLACEMENT_TRIES, PRICE_MAX, PRICE_RAISES};
 use crate::placement::{Directory, candidates};
+use crate::serve::put::all_of;
 use crate::time::Time;
 
 /// Times a busy storer is asked again before it counts as failed.
@@ -22,6 +23,8 @@ pub(super) enum State {
     Busy {
         exchange: ExchangeId,
         node: NodeId,
+        /// Whether it has said which chunks it wants: that it may do once.
+        told: bool,
         unsent: VecDeque<u8>,
     },
     /// A receipt is here.
@@ -38,6 +41,7 @@ pub(super) struct Spot {
     pub(super) price: u8,
     tried: Vec<NodeId>,
     busy: u32,
+    raised: u32,
 }
 
 /// An extent being placed.
@@ -46,6 +50,8 @@ pub(super) struct Placing {
     pub(super) references: Vec<Reference>,
     pub(super) blocks: Arc<Vec<Vec<u8>>>,
     pub(super) spots: Vec<Spot>,
+    /// The price of the network, before anybody names a higher one.
+    price: u8,
     /// Whether it is still to be read back from one of its storers.
     pub(super) verify: bool,
     /// The chunk being read back, and of which placement.
@@ -69,6 +75,7 @@ impl Placing {
                 price,
                 tried: Vec::new(),
                 busy: 0,
+                raised: 0,
             })
             .collect();
         Self {
@@ -76,6 +83,7 @@ impl Placing {
             references: run.references,
             blocks: Arc::new(run.blocks),
             spots,
+            price,
             verify,
             verifying: None,
         }
@@ -140,12 +148,16 @@ impl Placing {
         }
     }
 
-    /// A storer wants these chunks.
-    pub(super) fn will_send(&mut self, spot: usize, mask: u32) {
-        if let Some(State::Busy { unsent, .. }) =
-            self.spots.get_mut(spot).map(|spot| &mut spot.state)
-        {
-            *unsent = (0..32u8).filter(|index| mask & (1 << index) != 0).collect();
+    /// A storer wants these chunks. False if it has said so before, or wants what there is not.
+    pub(super) fn will_send(&mut self, spot: usize, mask: u32) -> bool {
+        let foreign = mask & !all_of(self.references.len());
+        match self.spots.get_mut(spot).map(|spot| &mut spot.state) {
+            Some(State::Busy { told, unsent, .. }) if !*told && foreign == 0 => {
+                *told = true;
+                *unsent = (0..32u8).filter(|index| mask & (1 << index) != 0).collect();
+                true
+            }
+            _ => false,
         }
     }
 
@@ -156,23 +168,27 @@ impl Placing {
         }
     }
 
-    /// A storer names a higher price: it is paid, unless that was done already.
+    /// A storer names a higher price: it is paid if it is one that can be paid and the storer has not raised it before.
     pub(super) fn pay(&mut self, spot: usize, price: u8, now: Time) {
         match self.spots.get_mut(spot) {
-            Some(place) if price > place.price => {
+            Some(place)
+                if price > place.price && price <= PRICE_MAX && place.raised < PRICE_RAISES =>
+            {
                 place.price = price;
+                place.raised += 1;
                 place.state = State::Wanted(now);
             }
             _ => self.failed(spot),
         }
     }
 
-    /// A storer did not take a placement: another is to be asked.
+    /// A storer did not take a placement: another is to be asked, at the usual price.
     pub(super) fn failed(&mut self, spot: usize) {
         if let Some(spot) = self.spots.get_mut(spot) {
             if let State::Busy { node, .. } | State::Stored(node) = spot.state {
                 spot.tried.push(node);
             }
+            (spot.price, spot.raised, spot.busy) = (self.price, 0, 0);
             spot.state = State::Wanted(Time::default());
         }
     }

@@ -121,12 +121,13 @@ impl SearchJob {
             exchange: asking.exchange,
         });
         match answer {
-            Answer::Reply(Reply::Entries(entries, more)) => {
+            Answer::Reply(Reply::Entries(entries, more))
+                if self.take(&asking, &entries, network, ctx) =>
+            {
                 peers.succeeded(&asking.node);
                 if asking.pages == 0 {
                     self.answered += 1;
                 }
-                self.take(&asking, &entries, network, ctx);
                 asking.pages += 1;
                 if more.is_some() && asking.pages < PAGES_MAX {
                     self.page(asking, more, ctx);
@@ -142,6 +143,7 @@ impl SearchJob {
                     self.answered += 1;
                 }
             }
+            // Also a page without one right entry: whoever wants a word not to be found must not be the last one asked.
             _ => {
                 peers.failed(&asking.node, ctx.now);
                 asking.tried.push(asking.node);
@@ -192,23 +194,28 @@ impl SearchJob {
         self.deriving.clear();
     }
 
-    /// Opens entries, keeps those that are what was asked for.
-    fn take(&mut self, asking: &Asking, entries: &[Vec<u8>], network: &Network, ctx: &mut Ctx<'_>) {
+    /// Opens entries, keeps those that are what was asked for. False if not one of them is an entry for the term.
+    fn take(
+        &mut self,
+        asking: &Asking,
+        entries: &[Vec<u8>],
+        network: &Network,
+        ctx: &mut Ctx<'_>,
+    ) -> bool {
         let Some(token) = self.tokens.get(asking.term).cloned().flatten() else {
-            return;
+            return false;
         };
-        let mut changed = false;
+        let (mut right, mut changed) = (false, false);
         for bytes in entries {
             let checked = SealedEntry::decode(bytes).ok().filter(|entry| {
                 entry.location(&network.id()) == asking.location
                     && entry.check(network, ctx.now.day()).is_ok()
             });
-            let Some(mut body) = checked.and_then(|entry| entry.open(&token).ok()) else {
+            let Some(body) = checked.and_then(|entry| entry.open(&token).ok()) else {
                 ctx.stats.violated("entry");
                 continue;
             };
-            // Nobody comes first by claiming to be from tomorrow.
-            body.day = body.day.min(ctx.now.day());
+            right = true;
             if terms::matches(&self.query, &body.title, &body.terms) {
                 changed |= self.findings.add(asking.term, asking.index, body);
             }
@@ -216,6 +223,7 @@ impl SearchJob {
         if changed {
             self.report(false, ctx);
         }
+        right
     }
 
     fn report(&self, last: bool, ctx: &mut Ctx<'_>) {
