@@ -241,3 +241,30 @@ fn every_file_damaged_at_once_leaves_a_store_that_works() {
         survivors(&bad);
     }
 }
+
+#[test]
+fn what_is_put_again_is_mended_though_nobody_has_read_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    original(dir.path());
+    for (name, at) in [
+        ("chunks-000000", GROUP + HEADERS + 3 * CHUNK),
+        ("entries-000000", HEADERS),
+    ] {
+        let path = dir.path().join(name);
+        let mut bytes = fs::read(&path).expect("read");
+        bytes[at + 100] ^= 1;
+        fs::write(&path, bytes).expect("written");
+    }
+    let mut store = opened(dir.path(), SMALL);
+    let puts = |store: &mut dyn Store| {
+        let extents = (0..EXTENTS).map(|n| store.put_extent(extent(n, 32)));
+        let mut puts: Vec<_> = extents.map(|put| put.expect("put")).collect();
+        let entries = (0..ENTRIES).map(|n| store.put_entry(entry(n, n % 5)));
+        puts.extend(entries.map(|put| put.expect("put")));
+        puts.iter().filter(|put| **put == Put::Stored).count()
+    };
+    assert_eq!(puts(&mut store), 2);
+    assert_eq!(puts(&mut store), 0);
+    assert_eq!(store.stats().damaged, 2);
+    assert!((0..EXTENTS).all(|n| common::is_whole(&mut store, n, 32)));
+}

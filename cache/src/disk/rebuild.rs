@@ -21,11 +21,7 @@ use crate::shelf::{Found, Scanned};
 impl Parts {
     /// A new index of everything the slots say.
     pub(super) fn rebuild(&mut self) -> Result<Index> {
-        self.chunks.reset();
-        self.entries.reset();
-        self.home.note_rebuild(&self.sealing)?;
-        self.remove_database()?;
-        let mut index = Index::create(&self.home.database(), self.config.sled_cache)?;
+        let mut index = self.start_anew()?;
         for group in self.chunks.groups() {
             self.adopt_chunks(&mut index, group)?;
         }
@@ -58,6 +54,15 @@ impl Parts {
         }
         self.flush(&mut index)?;
         Ok(index)
+    }
+
+    /// An empty index, which the mark says is not to be trusted until the next flush.
+    fn start_anew(&mut self) -> Result<Index> {
+        self.chunks.reset();
+        self.entries.reset();
+        self.home.note_rebuild(&self.sealing)?;
+        self.remove_database()?;
+        Index::create(&self.home.database(), self.config.sled_cache)
     }
 
     fn adopt_chunks(&mut self, index: &mut Index, group: u32) -> Result<()> {
@@ -188,98 +193,4 @@ fn may_be(chunk: &ChunkRecord, name: &ChunkName) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::{CacheConfig, SledStore};
-    use crate::store::{PutEntry, PutExtent, Store};
-    use oboro_crypto::{Location, NodeId, Reference, Secret};
-    use std::path::Path;
-
-    const QUOTA: u64 = 32 << 20;
-
-    fn open(dir: &Path) -> SledStore {
-        let config = CacheConfig::for_quota(QUOTA);
-        let opened = SledStore::open(dir, &Secret::from_bytes([1; 32]), config);
-        opened.expect("opens").0
-    }
-
-    fn extent(n: u8) -> PutExtent {
-        PutExtent {
-            location: Location([n; 32]),
-            index: 0,
-            references: vec![Reference([n; 32])],
-            chunks: vec![vec![n; crate::limits::CHUNK_LEN]],
-            distance: [1; 32],
-            today: 1,
-        }
-    }
-
-    fn entry(n: u8) -> PutEntry {
-        PutEntry {
-            location: Location([n; 32]),
-            bytes: vec![n; 1_000],
-            expires_day: 9,
-            work: 1,
-            today: 1,
-        }
-    }
-
-    fn fill(store: &mut SledStore) {
-        for n in 0..100 {
-            store.put_extent(extent(n)).expect("put");
-            store.put_entry(entry(n)).expect("put");
-            store
-                .put_descriptors(&[(NodeId([n; 32]), vec![n; 300])])
-                .expect("put");
-        }
-        store.flush().expect("flushed");
-    }
-
-    #[test]
-    fn a_database_that_outgrows_its_share_is_made_anew_with_everything() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let mut store = open(dir.path());
-        fill(&mut store);
-        let stamp = store
-            .parts
-            .home
-            .database()
-            .metadata()
-            .expect("there")
-            .created()
-            .ok();
-        store.parts.shares.database = 0;
-        store.put_extent(extent(200)).expect("put");
-        store.parts.shares.database = QUOTA;
-        store.flush().expect("flushed");
-        let anew = store
-            .parts
-            .home
-            .database()
-            .metadata()
-            .expect("there")
-            .created()
-            .ok();
-        assert!(stamp.is_none() || stamp != anew);
-        drop(store);
-        let mut store = open(dir.path());
-        assert_eq!(store.descriptors().expect("read").len(), 100);
-        let stats = store.stats();
-        assert_eq!((stats.damaged, stats.evictions), (0, 0));
-    }
-
-    #[test]
-    fn what_does_not_fit_into_a_new_database_is_left_out_and_its_slots_are_free() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let mut store = open(dir.path());
-        fill(&mut store);
-        store.parts.shares.database = 0;
-        let index = store.parts.rebuild().expect("made anew");
-        store.index = Some(index);
-        let stats = store.stats();
-        assert_eq!((stats.extents, stats.chunks, stats.entries), (0, 0, 0));
-        assert_eq!(stats.evictions, 200);
-        store.parts.shares.database = QUOTA;
-        fill(&mut store);
-        assert_eq!(store.stats().chunks, 100);
-    }
-}
+mod tests;
