@@ -20,7 +20,8 @@
 //! A 300-byte Japanese title has 100 characters, 99 bigrams, and every one of them is needed for every part of it to be
 //! found. An index term costs the publisher one Argon2id (about 100 ms on public networks) and four entries, once a
 //! month; ten seconds for the longest titles, one for the usual ones. So [`TERMS_MAX`] is large enough for the longest
-//! title there can be, and nothing of a title is ever dropped.
+//! title in ordinary characters. Only characters that normalisation unfolds into several (㌔ into キロ) can make more;
+//! then single characters go first, and bigrams across word boundaries next.
 
 mod fold;
 mod split;
@@ -31,8 +32,8 @@ use std::fmt;
 use fold::{normalise, unify_kana};
 use split::{Element, WORD_BYTES_MAX, bigrams, elements, single_words};
 
-/// Most terms a publication is found by. The longest title (400 bytes) has at most 133 words or bigrams, counting three
-/// bytes each; the rest is for keywords. Beyond it are dropped, in this order: single characters, bigrams across word
+/// Most terms a publication is found by. The longest title (400 bytes) has at most 133 words or bigrams of ordinary
+/// characters of three bytes; the rest is for keywords. Beyond it are dropped, in this order: single characters, bigrams across word
 /// boundaries, bigrams within words, words; in each kind the last first.
 pub const TERMS_MAX: usize = 160;
 

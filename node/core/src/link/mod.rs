@@ -233,6 +233,11 @@ impl Links {
         self.dialing.contains_key(remote)
     }
 
+    /// The key of a link's other end.
+    pub(crate) fn remote(&self, link: LinkId) -> Option<LinkPublic> {
+        self.links.get(&link).map(|link| link.remote)
+    }
+
     /// All links that have greeted, with the other side's key.
     pub(crate) fn greeted(&self) -> impl Iterator<Item = (LinkId, LinkPublic)> + '_ {
         self.links

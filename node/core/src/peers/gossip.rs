@@ -11,23 +11,30 @@ use crate::wire::control::{BUCKET_ITEMS_MAX, BUCKETS, Control, DESCRIPTORS_MAX, 
 
 /// What to say to a neighbour's sums: our content of the buckets that differ.
 ///
-/// `offset` is where to begin, so that over several rounds all buckets get their turn.
-pub(super) fn on_digest(view: &View, theirs: &[u64; BUCKETS], offset: u8) -> Vec<Control> {
+/// `chance` says where to begin, so that over several rounds all buckets, and all of a full one, get their turn.
+pub(super) fn on_digest(view: &View, theirs: &[u64; BUCKETS], chance: u32) -> Vec<Control> {
     let ours = view.sums();
+    let [offset, ..] = chance.to_le_bytes();
     (0..=u8::MAX)
         .map(|step| step.wrapping_add(offset))
         .filter(|&bucket| ours[usize::from(bucket)] != theirs[usize::from(bucket)])
         .take(BUCKETS_PER_DIGEST)
-        .flat_map(|bucket| list(view, bucket))
+        .map(|bucket| list(view, bucket, chance >> 8))
         .collect()
 }
 
 /// What to say to a neighbour's list of a bucket: what it lacks, and what we would like.
 pub(super) fn on_bucket(view: &View, bucket: u8, theirs: &[(u64, u32)]) -> Vec<Control> {
+    let is_window = theirs.len() >= BUCKET_ITEMS_MAX;
     let theirs: BTreeMap<u64, u32> = theirs.iter().copied().collect();
+    let ends = match (theirs.first_key_value(), theirs.last_key_value()) {
+        (Some((first, _)), Some((last, _))) if is_window => *first..=*last,
+        _ => 0..=u64::MAX,
+    };
     let ours: BTreeMap<u64, &Known> = view
         .bucket(bucket)
         .map(|known| (short(&known.descriptor.id), known))
+        .filter(|(id, _)| ends.contains(id))
         .collect();
     let newer = ours.iter().filter(|(id, known)| {
         theirs
@@ -69,16 +76,19 @@ pub(super) fn pack(descriptors: Vec<Vec<u8>>) -> Vec<Control> {
         .collect()
 }
 
-fn list(view: &View, bucket: u8) -> Vec<Control> {
+/// A bucket as one message: all of it, or, if it is too full, a window of full size at a place that chance names. Who
+/// gets a full message compares within its ends only, so that windows of several rounds cover the bucket.
+fn list(view: &View, bucket: u8, chance: u32) -> Control {
     let items: Vec<(u64, u32)> = view
         .bucket(bucket)
         .map(|known| (short(&known.descriptor.id), known.descriptor.issued))
         .collect();
-    if items.is_empty() {
-        return vec![Control::Bucket(bucket, Vec::new())];
-    }
-    items
-        .chunks(BUCKET_ITEMS_MAX)
-        .map(|some| Control::Bucket(bucket, some.to_vec()))
-        .collect()
+    let beyond = items.len().saturating_sub(BUCKET_ITEMS_MAX);
+    let start = chance as usize % (beyond + 1);
+    let end = items.len().min(start + BUCKET_ITEMS_MAX);
+    Control::Bucket(bucket, items[start..end].to_vec())
 }
+
+#[cfg(test)]
+#[path = "gossip_tests.rs"]
+mod tests;

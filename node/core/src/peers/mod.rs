@@ -3,8 +3,10 @@
 //! Knows nothing of streams, content or jobs.
 
 mod bootstrap;
+mod budget;
 mod gossip;
 mod own;
+mod ranges;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +19,7 @@ use oboro_crypto::provider::Provider;
 use rand_core::RngCore;
 
 use self::bootstrap::{Bootstrap, jittered};
+use self::budget::Budgets;
 use self::own::Announced;
 pub(crate) use self::own::Own;
 pub(crate) use self::view::{Known, View};
@@ -38,6 +41,7 @@ pub(crate) struct Peers {
     view: View,
     bootstrap: Bootstrap,
     neighbours: BTreeSet<LinkPublic>,
+    budgets: Budgets,
     /// Descriptors to be kept on disk, by node: news since they were last saved.
     unsaved: BTreeMap<NodeId, Vec<u8>>,
     /// How many ids are being verified.
@@ -64,6 +68,7 @@ impl Peers {
             provider,
             bootstrap,
             neighbours: BTreeSet::new(),
+            budgets: Budgets::default(),
             unsaved: BTreeMap::new(),
             verifying: 0,
             next_gossip: now,
@@ -139,6 +144,7 @@ impl Peers {
     }
 
     pub(crate) fn down(&mut self, remote: &LinkPublic, ctx: &mut Ctx<'_>) {
+        self.budgets.forget(remote);
         // A dialled neighbour that is gone is tried again by the next look, after a moment.
         if self.neighbours.contains(remote) {
             self.next_look = self.next_look.min(ctx.now + jittered(RETRY_FIRST, ctx.rng));
@@ -186,10 +192,7 @@ impl Peers {
                 self.greeted(link, observed, descriptor, links, ctx);
                 Vec::new()
             }
-            Control::Digest(sums) => {
-                let offset = (ctx.rng.next_u32() & 0xff) as u8;
-                gossip::on_digest(&self.view, &sums, offset)
-            }
+            Control::Digest(sums) => gossip::on_digest(&self.view, &sums, ctx.rng.next_u32()),
             Control::Bucket(bucket, items) => gossip::on_bucket(&self.view, bucket, &items),
             Control::Want(bucket, ids) => gossip::on_want(&self.view, bucket, &ids),
             Control::Descriptors(all) => {
@@ -202,7 +205,19 @@ impl Peers {
             }
             Control::Ping(_) | Control::Pong(_) => Vec::new(),
         };
+        self.say(link, answers, links, ctx);
+    }
+
+    /// Answers a peer as far as its budget reaches.
+    fn say(&mut self, link: LinkId, answers: Vec<Control>, links: &mut Links, ctx: &mut Ctx<'_>) {
+        let Some(remote) = links.remote(link) else {
+            return;
+        };
         for answer in answers {
+            if !self.budgets.spend(remote, answer.encode().len(), ctx.now) {
+                ctx.stats.dropped("gossip_budget");
+                return;
+            }
             links.send(link, &answer, ctx);
         }
     }
@@ -217,7 +232,8 @@ impl Peers {
         self.next_look = ctx.now;
     }
 
-    /// Has a node's id checked if that was not done yet: before it is relied on, never for all.
+    /// Has a node's id checked if that was not done yet: when it is relied on, never for all. It is asked meanwhile; the
+    /// check only decides whether it stays. Beyond the bound the check waits for the next time.
     pub(crate) fn rely_on(&mut self, id: &NodeId, ctx: &mut Ctx<'_>) {
         let Some(known) = self.view.get(id) else {
             return;

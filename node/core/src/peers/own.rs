@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use oboro_crypto::ids::{LinkPublic, NetworkId, NodeId, OnionPublic};
 use oboro_crypto::keys::IdentityKey;
 
-use super::view::is_public;
+use super::ranges::is_public;
 use crate::limits::DESCRIPTOR_HOURS;
 use crate::time::Time;
 use crate::wire::descriptor::{ADDRESSES_MAX, Descriptor, Roles};

@@ -1,13 +1,14 @@
 //! The view: every listed node this node knows of. Who may be in it, and who is near to what.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use oboro_crypto::hash::hash;
 use oboro_crypto::ids::{IdentityPublic, LinkPublic, Location, NodeId, OnionPublic, distance};
 use oboro_crypto::labels;
 
-use crate::limits::{PER_NETWORK_MIN, PER_SUBNET_MAX, RETRY_FIRST, RETRY_LONGEST, VIEW_MAX};
+use super::ranges::{Ranges, is_public};
+use crate::limits::{RETRY_FIRST, RETRY_LONGEST, VIEW_MAX};
 use crate::link::Way;
 use crate::placement::Directory;
 use crate::time::Time;
@@ -41,7 +42,7 @@ pub(crate) enum NotTaken {
     Full,
     /// Another node has this id or link key.
     Conflict,
-    /// Addresses that no public network has, or none.
+    /// No address, or one that no public network has.
     Address,
 }
 
@@ -51,14 +52,10 @@ pub(crate) struct View {
     nodes: BTreeMap<NodeId, Known>,
     by_link: BTreeMap<LinkPublic, NodeId>,
     sums: Box<[u64; BUCKETS]>,
-    subnets: BTreeMap<Range, u32>,
-    networks: BTreeMap<Range, u32>,
+    ranges: Ranges,
     storers: usize,
     now: Time,
 }
-
-/// An address range: the leading bytes of an address with its family in front.
-type Range = [u8; 7];
 
 impl View {
     pub(crate) fn new(local: bool) -> Self {
@@ -67,8 +64,7 @@ impl View {
             nodes: BTreeMap::new(),
             by_link: BTreeMap::new(),
             sums: Box::new([0; BUCKETS]),
-            subnets: BTreeMap::new(),
-            networks: BTreeMap::new(),
+            ranges: Ranges::default(),
             storers: 0,
             now: Time::default(),
         }
@@ -99,12 +95,8 @@ impl View {
         {
             return Err(NotTaken::Conflict);
         }
-        if !self.local
-            && !descriptor
-                .addresses
-                .iter()
-                .all(|address| is_public(address.ip()))
-        {
+        let public = |address: &SocketAddr| self.local || is_public(address.ip());
+        if descriptor.addresses.is_empty() || !descriptor.addresses.iter().all(public) {
             return Err(NotTaken::Address);
         }
         let (verified, fails, suspect_until) = before
@@ -112,7 +104,11 @@ impl View {
                 (known.verified, known.fails, known.suspect_until)
             });
         let old = self.remove(&id);
-        if !self.local && !self.has_room_for(&descriptor.addresses) {
+        if !self.local
+            && !self
+                .ranges
+                .have_room(&descriptor.addresses, self.nodes.len())
+        {
             if let Some(old) = old {
                 self.add(old);
             }
@@ -133,10 +129,7 @@ impl View {
         self.by_link.remove(&known.descriptor.link);
         let bucket = usize::from(id.0[0]);
         self.sums[bucket] = self.sums[bucket].wrapping_sub(term(&known.descriptor));
-        for address in &known.descriptor.addresses {
-            decrease(&mut self.subnets, subnet(address.ip()));
-            decrease(&mut self.networks, network(address.ip()));
-        }
+        self.ranges.remove(&known.descriptor.addresses);
         self.storers -= usize::from(known.descriptor.roles.storage);
         Some(known)
     }
@@ -145,32 +138,10 @@ impl View {
         let descriptor = &known.descriptor;
         let bucket = usize::from(descriptor.id.0[0]);
         self.sums[bucket] = self.sums[bucket].wrapping_add(term(descriptor));
-        for address in &descriptor.addresses {
-            *self.subnets.entry(subnet(address.ip())).or_default() += 1;
-            *self.networks.entry(network(address.ip())).or_default() += 1;
-        }
+        self.ranges.add(&descriptor.addresses);
         self.storers += usize::from(descriptor.roles.storage);
         self.by_link.insert(descriptor.link, descriptor.id);
         self.nodes.insert(descriptor.id, known);
-    }
-
-    fn has_room_for(&self, addresses: &[SocketAddr]) -> bool {
-        let share = u32::try_from(self.nodes.len() / 64)
-            .unwrap_or(u32::MAX)
-            .max(PER_NETWORK_MIN);
-        addresses.iter().all(|address| {
-            self.subnets
-                .get(&subnet(address.ip()))
-                .copied()
-                .unwrap_or(0)
-                < PER_SUBNET_MAX
-                && self
-                    .networks
-                    .get(&network(address.ip()))
-                    .copied()
-                    .unwrap_or(0)
-                    < share
-        })
     }
 
     /// Drops what is no longer valid and says what went.
@@ -333,60 +304,6 @@ fn prefix_range(at: &[u8; 32], bits: u32) -> ([u8; 32], [u8; 32]) {
         *high |= !mask;
     }
     (low, high)
-}
-
-fn decrease(counts: &mut BTreeMap<Range, u32>, range: Range) {
-    if let Some(count) = counts.get_mut(&range) {
-        *count -= 1;
-        if *count == 0 {
-            counts.remove(&range);
-        }
-    }
-}
-
-fn subnet(ip: IpAddr) -> Range {
-    match ip {
-        IpAddr::V4(ip) => leading(4, &ip.octets()[..3]),
-        IpAddr::V6(ip) => leading(6, &ip.octets()[..6]),
-    }
-}
-
-fn network(ip: IpAddr) -> Range {
-    match ip {
-        IpAddr::V4(ip) => leading(4, &ip.octets()[..2]),
-        IpAddr::V6(ip) => leading(6, &ip.octets()[..4]),
-    }
-}
-
-fn leading(family: u8, bytes: &[u8]) -> Range {
-    let mut range = [0; 7];
-    range[0] = family;
-    range[1..=bytes.len()].copy_from_slice(bytes);
-    range
-}
-
-/// Whether an address can belong to a node of a public network.
-pub(crate) fn is_public(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => {
-            let [a, b, ..] = ip.octets();
-            !(ip.is_private()
-                || ip.is_loopback()
-                || ip.is_link_local()
-                || ip.is_broadcast()
-                || ip.is_documentation()
-                || ip.is_multicast()
-                || a == 0
-                || a >= 240
-                || (a == 100 && (64..128).contains(&b)))
-        }
-        IpAddr::V6(ip) => {
-            let first = ip.segments()[0];
-            ip.to_ipv4_mapped().is_none()
-                && (first & 0xe000) == 0x2000
-                && !(first == 0x2001 && ip.segments()[1] == 0xdb8)
-        }
-    }
 }
 
 #[cfg(test)]

@@ -87,6 +87,18 @@ fn a_public_network_takes_two_of_a_subnet_and_no_private_address() {
 }
 
 #[test]
+fn a_node_without_an_address_is_not_believed() {
+    for local in [true, false] {
+        let mut nowhere = node(id(1, 1), "8.8.8.1:1", 1);
+        nowhere.addresses.clear();
+        assert_eq!(
+            View::new(local).insert(nowhere, vec![]),
+            Err(NotTaken::Address)
+        );
+    }
+}
+
+#[test]
 fn a_failing_node_is_suspect_until_it_answers_or_time_passes() {
     let mut view = View::new(true);
     view.insert(node(id(1, 1), "127.0.0.1:1", 10), vec![])

@@ -1,6 +1,6 @@
 //! Taking extents and entries: paid, ours, whole, right, durable; then a receipt.
 
-use oboro_crypto::entry::SealedEntry;
+use oboro_crypto::entry::{EntryError, SealedEntry};
 use oboro_crypto::hash::hash;
 use oboro_crypto::ids::{ExtentId, Location, NodeId, distance};
 use oboro_crypto::labels;
@@ -139,7 +139,10 @@ impl Serve {
         let entry = SealedEntry::decode(&bytes).map_err(|_| (Refusal::Invalid, 0))?;
         let work = entry
             .check(&self.network, ctx.now.day())
-            .map_err(|_| (Refusal::Invalid, price))?;
+            .map_err(|error| match error {
+                EntryError::Work { .. } => (Refusal::Price, price),
+                _ => (Refusal::Invalid, 0),
+            })?;
         let location = entry.location(&self.network.id());
         if !peers.is_mine(&location, entry.index, ctx) {
             return Err((Refusal::NotMine, 0));
