@@ -84,7 +84,9 @@ fn list(view: &View, bucket: u8, chance: u32) -> Control {
         .map(|known| (short(&known.descriptor.id), known.descriptor.issued))
         .collect();
     let beyond = items.len().saturating_sub(BUCKET_ITEMS_MAX);
-    let start = chance as usize % (beyond + 1);
+    // Around a node that chance names, so that those at the ends have their turn as often as others.
+    let around = chance as usize % items.len().max(1);
+    let start = around.saturating_sub(BUCKET_ITEMS_MAX / 2).min(beyond);
     let end = items.len().min(start + BUCKET_ITEMS_MAX);
     Control::Bucket(bucket, items[start..end].to_vec())
 }
