@@ -5,7 +5,8 @@
 
 #![allow(
     clippy::print_stderr,
-    reason = "figures of a run are for whoever asked for them"
+    clippy::disallowed_types,
+    reason = "a run is timed, and its figures are for whoever asked for them"
 )]
 
 // One harness for the decoders of both packages.
