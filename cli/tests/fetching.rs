@@ -5,7 +5,7 @@ mod common;
 use std::io::Read;
 
 use common::fake::{CONTENT, Fake, URN};
-use common::{Place, Ran, piped, send, until, wait};
+use common::{Place, Ran, interrupt, piped, send, until, wait};
 use oboro_node::api::{Code, Failure};
 use rustix::process::Signal;
 
@@ -142,8 +142,7 @@ fn a_fetch_that_runs_already_is_watched_and_not_started_again() {
         let mut child = piped(&mut place.command(["fetch", "1", "-o", "out"]));
         until("the job is there", || node.fake.calls() == ["fetch false"]);
         let mut stderr = child.stderr.take().unwrap();
-        send(Signal::INT, &child);
-        wait(&mut child);
+        interrupt(&mut child);
         let mut said = String::new();
         stderr.read_to_string(&mut said).unwrap();
     }

@@ -138,6 +138,21 @@ impl Ran {
     }
 }
 
+/// Interrupts a process until it ends: one that starts under an ignored SIGINT, as in the background of a script, does not
+/// notice before it has asked for it.
+#[track_caller]
+pub fn interrupt(child: &mut Child) -> ExitStatus {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        assert!(begun.elapsed() < PATIENCE, "a process did not end");
+        send(rustix::process::Signal::INT, child);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// Waits for a child, but not for ever.
 #[track_caller]
 pub fn wait(child: &mut Child) -> ExitStatus {
