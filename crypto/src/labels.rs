@@ -49,6 +49,18 @@ labels! {
     /// Keyed hash: first flight → what the replay window remembers.
     LINK_REPLAY = "link replay";
 
+    // Circuits
+    /// Derivation: a hop's handshake, what the client says → key of the layer on forward cells.
+    CIRCUIT_FORWARD = "circuit forward";
+    /// Derivation: a hop's handshake, what the hop says → key of the layer on backward cells.
+    CIRCUIT_BACKWARD = "circuit backward";
+    /// Derivation: a hop's handshake, what the hop says → key of the layer on the answers of the hops behind it.
+    CIRCUIT_CREATED = "circuit created";
+    /// Derivation: the exit's handshake, what the exit says → key that seals backward cells.
+    CIRCUIT_SEAL = "circuit seal";
+    /// Hash: a hop's part of a create → what the replay window remembers.
+    CIRCUIT_REPLAY = "circuit replay";
+
     // Placement
     /// Hash: references in order → extent id.
     EXTENT_ID = "extent id";

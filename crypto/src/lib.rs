@@ -1,4 +1,4 @@
-//! Oboro's cryptography: links, sessions, content, keywords and keys.
+//! Oboro's cryptography: links, sessions, circuits, content, keywords and keys.
 //!
 //! Promises: every byte that is sealed, opened, signed, hashed or derived anywhere in Oboro is sealed, opened, signed,
 //! hashed or derived by this crate; whatever needs chance takes it from the caller, so the same seed gives the same bytes.
@@ -24,6 +24,7 @@ pub mod node_id;
 pub mod work;
 
 // What two nodes say to each other.
+pub mod circuit;
 pub mod handshake;
 mod noise;
 pub mod provider;

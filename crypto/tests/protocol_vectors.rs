@@ -1,6 +1,8 @@
 //! Every vector of `docs/vectors/crypto.txt`, and so every one that `docs/protocol.md` prints of it, is what this crate
 //! computes; the table of labels in `docs/protocol.md` is the one in the code.
 
+#[path = "protocol_vectors/circuits.rs"]
+mod circuits;
 #[path = "../../docs/vectors/reader.rs"]
 mod reader;
 #[path = "protocol_vectors/script.rs"]
@@ -32,6 +34,7 @@ const FILE: &str = "crypto.txt";
 #[test]
 fn every_vector_has_a_test_and_every_printed_one_is_in_a_file() {
     let tested = [
+        "circuit",
         "entry",
         "eris",
         "extent",

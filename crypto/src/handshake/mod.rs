@@ -24,7 +24,7 @@ mod replay;
 mod responder;
 
 pub use initiator::Initiator;
-pub use replay::{ReplayWindow, SKEW_MINUTES};
+pub use replay::{Admission, ReplayWindow, SKEW_MINUTES};
 pub use responder::Responder;
 
 use rand_core::CryptoRngCore;

@@ -1,58 +1,73 @@
-//! The replay window: a responder answers each first flight once.
+//! The replay window: a node answers the first flight of a link, or the create of a circuit, once.
 //!
-//! Without it, whoever recorded a flight could send it again and learn from the answer that a node listens here.
+//! Without it, whoever recorded a flight could send it again and learn from the answer that a node listens here; whoever
+//! recorded a create, where the node sends it on to.
 //!
-//! Promises: a flight is admitted once and only within an hour of its time; memory is bounded by the capacity.
+//! Promises: what is said to be fresh is so once and only within an hour of its time; memory is bounded by the capacity.
 //!
-//! What it drops: when full, the oldest entry by the flight's own minute, counted by [`ReplayWindow::dropped`]. Only
-//! flights that authenticate enter, so it takes someone who knows the node's link key to fill it; he has nothing to
+//! What it drops: when full, the oldest entry by its own minute, counted by [`ReplayWindow::dropped`]. Only what
+//! authenticates may enter, so it takes someone who knows the node's key to fill it. With flights he has nothing to
 //! learn from an answer, and refusing newcomers instead would let him close the node.
 //!
-//! Does not know: addresses, or what is in a flight.
+//! Does not know: addresses, or what is in a flight or a create.
 
 use std::collections::BTreeSet;
 
 /// Minutes a first flight may be older or newer than our clock.
 pub const SKEW_MINUTES: u32 = 60;
 
-/// First flights seen in the last hours, as keyed digests.
+/// What was seen in the last hours, as digests.
 pub struct ReplayWindow {
-    /// Minute and digest of each flight; ordered, so that the oldest comes first.
+    /// Minute and digest of each; ordered, so that the oldest comes first.
     seen: BTreeSet<(u32, u64)>,
     capacity: usize,
+    /// Minutes off our clock that are accepted.
+    skew: u32,
     dropped: u64,
 }
 
-/// What became of a flight at the window.
+/// What the window says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Admission {
+#[must_use]
+pub enum Admission {
+    /// New, and of our time.
     Fresh,
+    /// Too far off our clock.
     Stale,
+    /// Seen before.
     Replayed,
 }
 
 impl ReplayWindow {
-    /// A window that remembers at most `capacity` flights (at least one), some 16 bytes each.
+    /// A window that remembers at most `capacity` of them (at least one), some 16 bytes each.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
+        Self::with_skew(capacity, SKEW_MINUTES)
+    }
+
+    /// The same, for what may be so many minutes off our clock.
+    #[must_use]
+    pub fn with_skew(capacity: usize, skew: u32) -> Self {
         Self {
             seen: BTreeSet::new(),
             capacity: capacity.max(1),
+            skew,
             dropped: 0,
         }
     }
 
-    /// Flights forgotten before their time because the window was full.
+    /// How many were forgotten before their time because the window was full.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
 
-    pub(super) fn admit(&mut self, minute: u32, digest: u64, now: u32) -> Admission {
-        if minute.abs_diff(now) > SKEW_MINUTES {
+    /// Takes note of what was made at `minute` and has `digest`; says whether it is fresh. It must be authentic.
+    pub fn admit(&mut self, minute: u32, digest: u64, now: u32) -> Admission {
+        if minute.abs_diff(now) > self.skew {
             return Admission::Stale;
         }
-        self.forget_before(now.saturating_sub(SKEW_MINUTES));
+        self.forget_before(now.saturating_sub(self.skew));
         if self.seen.contains(&(minute, digest)) {
             return Admission::Replayed;
         }
@@ -64,7 +79,7 @@ impl ReplayWindow {
         Admission::Fresh
     }
 
-    /// Flights before `minute` are stale by now: no need to know them.
+    /// What is from before `minute` is stale by now: no need to know them.
     fn forget_before(&mut self, minute: u32) {
         while self.seen.first().is_some_and(|(of, _)| *of < minute) {
             self.seen.pop_first();

@@ -136,7 +136,7 @@ pub(super) mod tests {
             })
         };
         let small = (
-            3u8..=6,
+            3u8..=3,
             1u8..=16,
             0u8..=32,
             0u8..=32,

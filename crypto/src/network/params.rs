@@ -15,7 +15,7 @@ pub const CHUNK_BYTES: u32 = 32 * 1024;
 /// The parameters of a network.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Params {
-    /// Relays in a circuit: 3 to 6; a local network may do with fewer.
+    /// Relays in a circuit: 3; a local network may do with fewer.
     pub hops: u8,
     /// Locations of every extent and entry: 1 to 16.
     pub replicas: u8,
@@ -82,13 +82,14 @@ impl Params {
     }
 
     pub(super) fn check(&self) -> Result<(), NetworkError> {
-        let fewest_hops = if self.local { 0 } else { 3 };
+        let most_hops = crate::circuit::HOPS_MAX as u8;
+        let fewest_hops = if self.local { 0 } else { most_hops };
         let cost = "8 KiB for each lane to 1 GiB, 1 to 16 passes and 1 to 4 lanes";
         let rules = [
             (
-                (fewest_hops..=6).contains(&self.hops),
+                (fewest_hops..=most_hops).contains(&self.hops),
                 "hops",
-                "3 to 6, or 0 to 6 on a local network",
+                "3, or 0 to 3 on a local network",
             ),
             ((1..=16).contains(&self.replicas), "replicas", "1 to 16"),
             (self.chunk == CHUNK_BYTES, "chunk_bytes", "32768"),
@@ -128,7 +129,7 @@ mod tests {
         type Change = fn(&mut Params);
         let cases: [(&str, Change); 11] = [
             ("hops", |p| p.hops = 2),
-            ("hops", |p| p.hops = 7),
+            ("hops", |p| p.hops = 4),
             ("replicas", |p| p.replicas = 0),
             ("replicas", |p| p.replicas = 17),
             ("chunk_bytes", |p| p.chunk = 1024),

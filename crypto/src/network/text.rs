@@ -246,7 +246,7 @@ local = false
         );
         assert_eq!(
             error(&PUBLIC.replace("hops = 3", "hops = 2")),
-            "hops must be 3 to 6, or 0 to 6 on a local network"
+            "hops must be 3, or 0 to 3 on a local network"
         );
         assert!(error(&PUBLIC.replace("version = 1", "version = 2")).contains("version 2"));
         assert!(error(&"#\n".repeat(5000)).contains("too long"));

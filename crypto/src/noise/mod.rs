@@ -22,7 +22,7 @@ use crate::secret::Secret;
 /// Most bytes in a Noise message.
 pub(crate) const MESSAGE_MAX: usize = 65_535;
 
-/// Version of links and sessions; part of every prologue, so versions can't be mixed up.
+/// Version of links, sessions and circuits; part of every prologue, so versions can't be mixed up.
 const PROTOCOL_VERSION: u8 = 1;
 
 /// The peer's message is not what it should be, or its key is none. Callers say whose fault that is.
@@ -36,13 +36,15 @@ pub(crate) enum Pattern {
     Link,
     /// The initiator anonymous.
     Session,
+    /// As a session; what comes of it are keys for cells, not a transport.
+    Circuit,
 }
 
 impl Pattern {
     const fn name(self) -> &'static str {
         match self {
             Self::Link => "Noise_XKpsk3_25519_ChaChaPoly_BLAKE2s",
-            Self::Session => "Noise_NK_25519_ChaChaPoly_BLAKE2s",
+            Self::Session | Self::Circuit => "Noise_NK_25519_ChaChaPoly_BLAKE2s",
         }
     }
 
@@ -50,6 +52,7 @@ impl Pattern {
         let purpose: &[u8] = match self {
             Self::Link => b"ML-KEM-768",
             Self::Session => b"session",
+            Self::Circuit => b"circuit",
         };
         [
             b"oboro",
@@ -137,6 +140,17 @@ impl Handshake {
             .get_remote_static()
             .and_then(|key| key.first_chunk().copied());
         Ok((Transport(transport), remote))
+    }
+
+    /// Ends the handshake, if it has come to its end, with the two keys of Noise's `Split`: for what the initiator says
+    /// and for what the responder says. The transport that would use them is never made.
+    pub(crate) fn raw_split(mut self) -> Result<(Secret<32>, Secret<32>), Refused> {
+        if !self.0.is_handshake_finished() {
+            return Err(Refused);
+        }
+        let (one, two) = self.0.dangerously_get_raw_split();
+        let (one, two) = (Zeroizing::new(one), Zeroizing::new(two));
+        Ok((Secret::from_bytes(*one), Secret::from_bytes(*two)))
     }
 }
 
@@ -256,6 +270,44 @@ mod tests {
         ours.seal(b"again", &mut sealed).unwrap();
         let len = theirs.read_message(&sealed, &mut buf).unwrap();
         assert_eq!(&buf[..len], b"again");
+    }
+
+    /// The first key is that of what the initiator says, the second of what the responder says; both ends have both.
+    #[test]
+    fn a_raw_split_has_the_keys_of_the_transport_that_is_not_made() {
+        let local = OnionKey::from_secret(Secret::from_bytes([3; 32]));
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        let begun = || {
+            let public = local.public().0;
+            Handshake::initiator(Pattern::Circuit, &NETWORK, None, &public, &mut rng(1)).unwrap()
+        };
+        let ours = begun().write(b"", &mut first).unwrap();
+        let prologue = Pattern::Circuit.prologue(&NETWORK);
+        let mut theirs = Builder::new(Pattern::Circuit.name().parse().unwrap())
+            .prologue(&prologue)
+            .unwrap()
+            .local_private_key(local.secret().expose())
+            .unwrap()
+            .build_responder()
+            .unwrap();
+        let mut buf = [0; 200];
+        theirs.read_message(&first, &mut buf).unwrap();
+        let len = theirs.write_message(b"", &mut buf).unwrap();
+        second.extend_from_slice(&buf[..len]);
+        assert!(begun().raw_split().is_err());
+        let (to, from) = ours.read(&second).unwrap().0.raw_split().unwrap();
+        let mut theirs = theirs.into_transport_mode().unwrap();
+        let aead = |key: &Secret<32>| crate::aead::Aead::new(key);
+        let mut sealed = b"there".to_vec();
+        let tag = aead(&to).seal_in_place(&[0; 12], &[], &mut sealed);
+        sealed.extend_from_slice(&tag);
+        let len = theirs.read_message(&sealed, &mut buf).unwrap();
+        assert_eq!(&buf[..len], b"there");
+        let len = theirs.write_message(b"back", &mut buf).unwrap();
+        let (sealed, tag) = buf[..len].split_last_chunk().unwrap();
+        let mut sealed = sealed.to_vec();
+        let opened = aead(&from).open_in_place(&[0; 12], &[], &mut sealed, tag);
+        assert_eq!((opened, sealed.as_slice()), (Ok(()), &b"back"[..]));
     }
 
     #[test]

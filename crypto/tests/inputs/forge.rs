@@ -5,9 +5,10 @@
 
 use chacha20::ChaCha20;
 use chacha20::cipher::{KeyIvInit as _, StreamCipher as _};
+use oboro_crypto::aead::Aead;
 use oboro_crypto::handshake::PAD_MAX;
 use oboro_crypto::hash::hash;
-use oboro_crypto::{LinkPublic, NetworkId, labels};
+use oboro_crypto::{LinkPublic, NetworkId, OnionPublic, Secret, labels};
 use snow::{Builder, HandshakeState};
 use x25519_dalek::{PublicKey, StaticSecret};
 
@@ -67,6 +68,43 @@ pub(crate) fn answer(network: &NetworkId, first: &[u8], payload: &[u8]) -> Vec<u
     let mut flight = write(&mut state, payload, TWO_PAYLOAD);
     cover(network, &own, nonce, 2, &mut flight);
     flight
+}
+
+/// Bytes sealed for a hop in a create: next hop, layer key, tag, minute.
+const CREATE_PAYLOAD: usize = 32 + 32 + 16 + 4;
+/// What a create has after the hop's part.
+const CREATE_INNER: usize = 264;
+const LAYER_KEY: [u8; 32] = [14; 32];
+
+/// What is sealed in a create, and the tag on it.
+fn create_inner() -> ([u8; CREATE_INNER], [u8; 16]) {
+    let mut inner = [15; CREATE_INNER];
+    let tag = Aead::new(&Secret::from_bytes(LAYER_KEY)).seal_in_place(&[0; 12], &[], &mut inner);
+    (inner, tag)
+}
+
+/// What an honest client seals into a create.
+pub(crate) fn create_payload(next: &[u8; 32], minute: u32) -> Vec<u8> {
+    let (_, tag) = create_inner();
+    [&next[..], &LAYER_KEY, &tag, &minute.to_be_bytes()].concat()
+}
+
+/// A create with this payload, cut or filled up to the one length there is.
+pub(crate) fn create(network: &NetworkId, to: &OnionPublic, payload: &[u8]) -> Vec<u8> {
+    let prologue = [b"oboro\x01", network.as_bytes().as_slice(), b"circuit"].concat();
+    let params = "Noise_NK_25519_ChaChaPoly_BLAKE2s".parse();
+    let mut state = Builder::new(params.expect("a Noise name"))
+        .prologue(&prologue)
+        .and_then(|noise| noise.remote_public_key(to.as_bytes()))
+        .map(|noise| noise.fixed_ephemeral_key_for_testing_only(&[16; 32]))
+        .and_then(Builder::build_initiator)
+        .expect("an initiator");
+    let mut payload = payload.to_vec();
+    payload.resize(CREATE_PAYLOAD, 0);
+    let mut body = [0; 256];
+    let written = state.write_message(&payload, &mut body);
+    let written = written.expect("room for a message");
+    [&body[..written], &create_inner().0].concat()
 }
 
 fn noise() -> Builder<'static> {

@@ -8,6 +8,7 @@
     reason = "figures of a run are for whoever asked for them"
 )]
 
+mod circuits;
 mod content;
 mod forge;
 mod harness;

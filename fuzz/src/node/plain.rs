@@ -1,10 +1,13 @@
 //! Sessions without secrets, so that what lies behind them can be reached: the lengths are the real ones, and a fuzzer
 //! can write every message. Signatures are good unless they begin with 0xff.
 
+use oboro_crypto::circuit::{CircuitError, Hop};
 use oboro_crypto::eris;
 use oboro_crypto::ids::{IdentityPublic, NetworkId, OnionPublic, Reference, Signature};
 use oboro_crypto::keys::OnionKey;
-use oboro_crypto::provider::{Accepting, Opening, Provider, Session};
+use oboro_crypto::provider::{
+    AcceptedCircuit, Accepting, Building, Opening, Provider, Session,
+};
 use oboro_crypto::session::{MSG1_OVERHEAD, MSG2_OVERHEAD, SEAL_OVERHEAD, SessionError};
 use oboro_crypto::{CryptoRngCore, Label};
 
@@ -59,6 +62,26 @@ impl Provider for Plain {
 
     fn chunk_matches(&self, refs: &[Reference], chunks: &[&[u8]]) -> Vec<bool> {
         eris::verify(refs, chunks)
+    }
+
+    fn create(
+        &self,
+        _: &[Hop],
+        _: &NetworkId,
+        _: u32,
+        _: &mut dyn CryptoRngCore,
+    ) -> Result<(Box<dyn Building>, Vec<u8>), CircuitError> {
+        Err(CircuitError::NotAKey)
+    }
+
+    fn accept_circuit(
+        &self,
+        _: &[&OnionKey],
+        _: &NetworkId,
+        _: &[u8],
+        _: &mut dyn CryptoRngCore,
+    ) -> Result<AcceptedCircuit, CircuitError> {
+        Err(CircuitError::NotForUs)
     }
 }
 

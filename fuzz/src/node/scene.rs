@@ -70,6 +70,7 @@ impl Scene {
             listed: true,
             storage: true,
             bootstrap: vec![(stranger(5), vec![address(5)])],
+            guards: None,
             provider: Arc::new(Plain),
         };
         let now = Time::from_secs(BEGIN);
@@ -309,6 +310,7 @@ impl Scene {
                     .filter_map(|word| Term::parse(word))
                     .collect(),
                 extra: Vec::new(),
+                fewer_hops: false,
             },
             Want::Search {
                 word,
@@ -317,6 +319,7 @@ impl Scene {
                 job,
                 words: vec![WORDS[usize::from(*word) % WORDS.len()].to_owned()],
                 patience: Duration::from_secs((*patience_secs).into()),
+                fewer_hops: false,
             },
             Want::Fetch {
                 honest,
@@ -338,6 +341,7 @@ impl Scene {
                     job,
                     capability: Box::new(capability),
                     resume: resume.clone(),
+                    fewer_hops: false,
                 }
             }
             Want::Cancel { job, keep } => {
