@@ -25,9 +25,9 @@ pub struct Oboro {
 #[derive(Args)]
 #[command(next_help_heading = "Options of every command")]
 pub struct Common {
-    /// The node's state directory [default: by XDG, usually ~/.local/state/oboro]
-    #[arg(long, value_name = "DIR", env = "OBORO_HOME", global = true)]
-    #[arg(hide_env_values = true)]
+    /// The node's state directory [env: OBORO_HOME] [default: by XDG, usually ~/.local/state/oboro]
+    // The variable is read in `home`: clap takes an empty one for a mistake, also beside --home.
+    #[arg(long, value_name = "DIR", global = true)]
     pub home: Option<PathBuf>,
     /// Print one JSON object instead of text; errors as one JSON object on stderr
     #[arg(long, global = true)]
@@ -78,7 +78,7 @@ pub enum Command {
     Jobs,
     /// End a job; what it fetched so far is dropped
     Cancel(Cancel),
-    /// Show relay statistics: traffic, streams, what was served, cache, refusals, drops
+    /// Show relay statistics: traffic, streams, circuits, what was served, cache, refusals, drops
     Stats(Stats),
     /// Refuse to keep or serve what URNs name
     Refuse(Policy),
@@ -97,11 +97,29 @@ pub struct Demo {
     pub files: Vec<PathBuf>,
     /// How many nodes to run
     #[arg(long, value_name = "N", default_value_t = 8)]
-    #[arg(value_parser = clap::value_parser!(u16).range(3..=64))]
+    #[arg(value_parser = demo_nodes)]
     pub nodes: u16,
     /// Keep the nodes' homes and say where they are
     #[arg(long)]
     pub keep: bool,
+}
+
+/// So many that a path's ends and relays are different nodes.
+const DEMO_NODES_MIN: u16 = 5;
+
+/// More would be a test of the machine.
+const DEMO_NODES_MAX: u16 = 64;
+
+fn demo_nodes(text: &str) -> Result<u16, String> {
+    match text.parse() {
+        Ok(n @ DEMO_NODES_MIN..=DEMO_NODES_MAX) => Ok(n),
+        Ok(0..DEMO_NODES_MIN) => Err(format!(
+            "{DEMO_NODES_MIN} is the least: client, guard, middle, exit and storer"
+        )),
+        _ => Err(format!(
+            "a number from {DEMO_NODES_MIN} to {DEMO_NODES_MAX}"
+        )),
+    }
 }
 
 /// `oboro network`
@@ -121,6 +139,11 @@ pub struct NetworkNew {
     /// For tests and LANs: private addresses allowed, no prefix rules, cheap node ids
     #[arg(long)]
     pub local: bool,
+    /// Relays between who asks and who stores, 0 to 3, on a local network; fewer than 3 are for
+    /// measuring and hide nobody [default: 3]
+    #[arg(long, value_name = "N", requires = "local")]
+    #[arg(value_parser = clap::value_parser!(u8).range(0..=3))]
+    pub hops: Option<u8>,
     /// The file to write; it holds the network's secret
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
@@ -186,12 +209,17 @@ pub struct Publish {
     /// What searchers see [default: the file's name]
     #[arg(long, value_name = "T")]
     pub title: Option<String>,
-    /// A word it is found by; may be repeated [default: the words of the title and the file's name]
+    /// A word it is found by besides those of the title; may be repeated [default: the words of the
+    /// file's name]
     #[arg(long = "keyword", value_name = "K")]
     pub keywords: Vec<String>,
     /// Give equal files equal URNs; whoever has the file can then recognise it in the network
     #[arg(long)]
     pub convergent: bool,
+    /// Do with fewer relays if too few nodes are known: a storer or a single relay may then learn
+    /// that you publish, and what
+    #[arg(long)]
+    pub fewer_hops: bool,
 }
 
 /// `oboro search`
@@ -204,6 +232,10 @@ pub struct Search {
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=600))]
     pub timeout: u64,
+    /// Do with fewer relays if too few nodes are known: a storer or a single relay may then learn
+    /// that you ask, and for what
+    #[arg(long)]
+    pub fewer_hops: bool,
 }
 
 /// `oboro fetch`
@@ -218,6 +250,10 @@ pub struct Fetch {
     /// Replace an existing file
     #[arg(long)]
     pub force: bool,
+    /// Do with fewer relays if too few nodes are known: a storer or a single relay may then learn
+    /// that you ask, and for what
+    #[arg(long)]
+    pub fewer_hops: bool,
 }
 
 /// `oboro cancel`

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use oboro_node::api::{Failure, Job, JobId, Peer, SearchResults, Stats, Status};
+use oboro_node::api::{Failure, Job, JobId, Peer, Route, SearchResults, Stats, Status};
 use serde::Serialize;
 
 /// A command's result.
@@ -90,6 +90,8 @@ pub struct Published {
     pub bytes: u64,
     /// What the node says of how well it went.
     pub note: Option<String>,
+    /// By which way it went, if it did.
+    pub route: Option<Route>,
     /// Why it failed.
     pub error: Option<Failure>,
     /// Whether it is one of several, so that its name is worth showing.
@@ -106,6 +108,7 @@ impl Published {
             urn: None,
             bytes: 0,
             note: None,
+            route: None,
             error: None,
             among_others,
         }
@@ -128,6 +131,8 @@ pub struct Fetched {
     pub resumed_bytes: u64,
     /// Requests that had to be repeated elsewhere.
     pub retries: u64,
+    /// By which way it was fetched, if the node knows.
+    pub route: Option<Route>,
 }
 
 /// A network made.
@@ -137,6 +142,8 @@ pub struct NewNetwork {
     pub name: String,
     /// Whether it is for tests and LANs.
     pub local: bool,
+    /// Relays between who asks and who stores.
+    pub hops: u8,
     /// The file written.
     #[serde(serialize_with = "lossy")]
     pub file: PathBuf,
@@ -180,7 +187,7 @@ pub struct Decoded {
 pub struct DemoReport {
     /// Whether every file came back byte for byte and no node could read what it held.
     pub equal: bool,
-    /// Relays between requester and storer, in plain words.
+    /// How hidden the publisher is, in its own words.
     pub anonymity: String,
     /// Seconds until all nodes knew each other.
     pub joined_s: f64,
@@ -202,6 +209,8 @@ pub struct DemoFile {
     pub bytes: u64,
     /// The words it was searched by.
     pub words: Vec<String>,
+    /// Relays over which it was published, found and fetched, the fewest of the three.
+    pub hops: u8,
     /// Seconds to publish it.
     pub publish_s: f64,
     /// Seconds to find it.

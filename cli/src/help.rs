@@ -30,7 +30,7 @@ Exit codes:
    11  already running, or the home is locked
    12  wrong passphrase, or one is needed
    13  timed out
-   14  not joined, or no route
+   14  not joined, or no route: too few nodes, the guard is away, no circuit holds
    15  refused by policy
    16  found but not retrievable
    20  the store is damaged
@@ -43,7 +43,9 @@ Environment:
   OBORO_LOG              what `run` logs: error, warn, info (default), debug
   NO_COLOR               no colours
 
-Streams run over a direct link for now: 0 hops: not anonymous yet.";
+Anonymity:
+  Searches, fetches and publications go over three relays: a guard that is kept, a middle and an
+  exit. Each ends with a line on stderr that says over how many it went; oboro status shows more.";
 
 /// Below the help of `demo`.
 pub const DEMO: &str = "\
@@ -55,7 +57,8 @@ Examples:
 pub const NETWORK_NEW: &str = "\
 Examples:
   oboro network new friends -o friends.network
-  oboro network new test --local -o test.network";
+  oboro network new test --local -o test.network
+  oboro network new bench --local --hops 0 -o bench.network";
 
 /// Below the help of `init`.
 pub const INIT: &str = "\

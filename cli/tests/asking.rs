@@ -11,6 +11,7 @@ use std::process::Stdio;
 use common::fake::{Fake, TITLE, URN};
 use common::{Place, Ran, golden, piped, send, until, wait};
 use rustix::process::Signal;
+use serde_json::json;
 
 #[test]
 fn the_screens_are_the_ones_agreed_on() {
@@ -184,6 +185,76 @@ fn a_publication_that_fails_in_part_exits_3_and_says_which() {
     assert_eq!(
         place.run(&["publish", "b", "--json"]).expect(15).error()["code"],
         "refused"
+    );
+}
+
+#[test]
+fn each_search_fetch_and_publication_ends_with_the_way_it_went() {
+    let place = Place::new();
+    let _node = Fake::default().at(&place.home());
+    place.write("f", "x");
+    let line = "3 hops, guard 12 days old, 214 relays known";
+    for args in [
+        &["search", "a"][..],
+        &["publish", "f"],
+        &["fetch", "1", "-o", "out"],
+        &["fetch", "1", "-o", "-"],
+    ] {
+        let said = place.run(args).expect(0).stderr;
+        assert_eq!(said.matches(line).count(), 1, "{args:?}: {said}");
+    }
+    let route = json!({"hops": 3, "guard_days": 12, "relays": 214});
+    assert_eq!(place.run(&["search", "a", "--json"]).data()["route"], route);
+    let published = place.run(&["publish", "f", "--json"]).data();
+    assert_eq!(published["files"][0]["route"], route);
+    let fetched = place.run(&["fetch", "1", "-o", "out2", "--json"]).data();
+    assert_eq!(fetched["route"], route);
+}
+
+#[test]
+fn a_search_that_finds_nothing_says_by_which_way_it_was_asked() {
+    let place = Place::new();
+    let _node = Fake::default().empty(4, 4).at(&place.home());
+    let said = place.run(&["search", "absent"]).expect(4).stderr;
+    assert!(said.contains("3 hops, guard 12 days old"), "{said}");
+}
+
+#[test]
+fn fewer_hops_are_passed_on_and_warned_of_once() {
+    let place = Place::new();
+    let node = Fake::default().at(&place.home());
+    place.write("f", "x");
+    let warning = "a storer or a single relay may learn who asks";
+    for args in [
+        &["search", "a"][..],
+        &["publish", "f"],
+        &["fetch", "1", "-o", "out"],
+    ] {
+        let ran = place.run(&[args, &["--fewer-hops"]].concat()).expect(0);
+        assert_eq!(ran.stderr.matches(warning).count(), 1, "{}", ran.stderr);
+    }
+    let calls = node.fake.calls();
+    assert_eq!(
+        calls,
+        [
+            "search a 30000 over fewer hops",
+            "publish f [] false over fewer hops",
+            "fetch false over fewer hops"
+        ]
+    );
+}
+
+#[test]
+fn a_status_names_the_guard_to_its_own_user() {
+    let place = Place::new();
+    let _node = Fake::default().at(&place.home());
+    let status = place.run(&["status", "--json"]).data();
+    let guard = json!({"node": "c0ffee00".repeat(8), "days": 12, "linked": true, "standby": false});
+    assert_eq!(status["guard"], guard);
+    let counts = ["hops", "circuits_ready", "relays", "relays_missing"];
+    assert_eq!(
+        counts.map(|name| status[name].as_u64().unwrap()),
+        [3, 3, 7, 0]
     );
 }
 

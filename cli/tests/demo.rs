@@ -19,6 +19,7 @@ fn a_demo_with_a_file_of_ones_own_is_equal_and_unreadable() {
         (&file["bytes"], &file["published_digest"]),
         (&content.len().into(), &file["fetched_digest"])
     );
+    assert_eq!(file["hops"], 3);
     assert_eq!(data["nodes"].as_array().unwrap().len(), 5);
     let held: f64 = data["nodes"]
         .as_array()
@@ -30,6 +31,10 @@ fn a_demo_with_a_file_of_ones_own_is_equal_and_unreadable() {
         held >= 1.0,
         "all of the file must be held somewhere: {held}"
     );
+    for node in data["nodes"].as_array().unwrap() {
+        let circuits = &node["stats"]["circuits"];
+        assert!(circuits["cells_relayed"].is_u64() && circuits["relayed"].is_u64());
+    }
 }
 
 #[test]
@@ -37,15 +42,17 @@ fn a_demo_tells_its_story_and_cleans_up() {
     let place = Place::new();
     let temporary = place.path("tmp");
     std::fs::create_dir(&temporary).unwrap();
-    let mut command = place.command(["demo", "--nodes", "4"]);
+    let mut command = place.command(["demo", "--nodes", "5"]);
     let output = command.env("TMPDIR", &temporary).output().unwrap();
     let ran = common::Ran::of(output).expect(0);
     for part in [
-        "4 nodes",
+        "5 nodes",
         "朧月夜",
         "equal, byte for byte",
         "nothing",
-        "0 hops: not anonymous yet",
+        "each over 3 hops: guard, middle and exit",
+        "3 hops · guard new today",
+        "Circuits and cells: relayed for others",
     ] {
         assert!(ran.stdout.contains(part), "{part}: {}", ran.stdout);
     }
@@ -71,7 +78,7 @@ fn a_demo_keeps_the_homes_when_asked() {
     let place = Place::new();
     place.write("f.txt", "a small file");
     let data = place
-        .run(&["demo", "f.txt", "--nodes", "3", "--keep", "--json"])
+        .run(&["demo", "f.txt", "--nodes", "5", "--keep", "--json"])
         .data();
     let kept = std::path::PathBuf::from(data["kept"].as_str().unwrap());
     assert!(kept.join("node-1").is_dir());

@@ -97,6 +97,9 @@ fn a_failure_of_the_node_keeps_its_exit_code_and_hint() {
     for code in [
         Code::NotJoined,
         Code::NoRoute,
+        Code::TooFewRelays,
+        Code::GuardAway,
+        Code::NoCircuit,
         Code::Refused,
         Code::NotRetrievable,
         Code::DiskFull,

@@ -1,4 +1,4 @@
-//! Real nodes in processes of their own: starting, ending, dying, and one file through three of them.
+//! Real nodes in processes of their own: starting, ending, dying, and one file through five of them.
 
 mod common;
 
@@ -77,9 +77,11 @@ fn a_node_starts_answers_and_stops() {
     let started = node.run(&["start", "--json"]).data();
     assert_eq!(
         (&started["network"], &started["hops"]),
-        (&"test".into(), &0.into())
+        (&"test".into(), &3.into())
     );
-    assert_eq!(started["anonymity"], "0 hops: not anonymous yet");
+    let anonymity = started["anonymity"].as_str().unwrap();
+    assert!(anonymity.contains("needed for 3 hops"), "{anonymity}");
+    assert!(started["guard"].is_null() && started["circuits_ready"] == 0);
     let status = node.status();
     assert_eq!(status["node_id_short"], started["node_id_short"]);
     assert_eq!(status["state"], "alone");
@@ -294,18 +296,24 @@ fn assert_silent(home: &Path, secrets: &[&str]) {
     }
 }
 
-/// Three nodes that know each other. One joined before it ran, one while it ran.
-fn trio(place: &Place) -> [Node<'_>; 3] {
-    let [a, b, c] = ["a", "b", "c"].map(|name| Node::init(place, name));
-    a.run(&["start"]).expect(0);
-    let invite = a.run(&["invite"]).expect(0).stdout;
-    b.run(&["join", invite.trim()]).expect(0);
-    b.run(&["start"]).expect(0);
-    c.run(&["start"]).expect(0);
-    c.run(&["join", invite.trim()]).expect(0);
-    let nodes = [a, b, c];
+/// Five nodes that know each other, so many as three relays between two ends take. One joined before it ran, the others
+/// while they ran.
+fn quintet(place: &Place) -> [Node<'_>; 5] {
+    let nodes = ["a", "b", "c", "d", "e"].map(|name| Node::init(place, name));
+    let [first, second, others @ ..] = &nodes;
+    first.run(&["start"]).expect(0);
+    let invite = first.run(&["invite"]).expect(0).stdout;
+    second.run(&["join", invite.trim()]).expect(0);
+    second.run(&["start"]).expect(0);
+    for node in others {
+        node.run(&["start"]).expect(0);
+        node.run(&["join", invite.trim()]).expect(0);
+    }
     until("all know each other", || {
-        nodes.iter().all(|node| node.status()["view"] == 2)
+        nodes.iter().all(|node| {
+            let status = node.status();
+            status["view"] == 4 && status["relays_missing"] == 0
+        })
     });
     nodes
 }
@@ -313,7 +321,7 @@ fn trio(place: &Place) -> [Node<'_>; 3] {
 #[test]
 fn a_file_is_published_found_and_fetched_by_real_processes() {
     let place = Place::new();
-    let [a, b, c] = trio(&place);
+    let [a, b, c, d, e] = quintet(&place);
     assert!(c.run(&["peers"]).expect(0).stdout.contains("linked"));
 
     // 300 bytes of Japanese, as an old client would name a song.
@@ -325,17 +333,19 @@ fn a_file_is_published_found_and_fetched_by_real_processes() {
     assert_eq!(title.len(), 300);
     let content: Vec<u8> = (0..3_000_000_u32).flat_map(u32::to_le_bytes).collect();
     place.write("song.bin", &content);
-    let urn = a
-        .run(&["publish", "song.bin", "--title", &title])
-        .expect(0)
-        .stdout;
-    let urn = urn.trim();
+    let published = a.run(&["publish", "song.bin", "--title", &title]).expect(0);
+    let way = "3 hops, guard new today, 4 relays known\n";
+    assert!(published.stderr.ends_with(way), "{}", published.stderr);
+    let urn = published.stdout.trim();
 
-    let hits = c.run(&["search", "朧月夜", "--json"]).data()["hits"].clone();
+    let found = c.run(&["search", "朧月夜", "--json"]).data();
+    let hits = &found["hits"];
+    assert_eq!(found["route"]["hops"], 3);
     let expected = (&urn.into(), &content.len().into());
     assert_eq!((&hits[0]["urn"], &hits[0]["size"]), expected);
     let fetched = c.run(&["fetch", "1", "-o", "out", "--json"]).data();
     assert_eq!(fetched["bytes"], content.len());
+    assert_eq!(fetched["route"]["hops"], 3);
     assert!(fs::read(place.path("out")).unwrap() == content);
     c.run(&["fetch", urn, "-o", "again"]).expect(0);
     assert!(fs::read(place.path("again")).unwrap() == content);
@@ -343,14 +353,21 @@ fn a_file_is_published_found_and_fetched_by_real_processes() {
     assert!(piped.stdout == content);
 
     c.run(&["search", "unpublished"]).expect(4);
-    assert_silent(&b.home, &["朧月夜", urn, "song.bin"]);
-    for node in [a, b, c] {
+    let guard = c.status()["guard"]["node"].as_str().unwrap().to_owned();
+    let ids = [&a, &b, &d, &e].map(|node| node.status()["node_id"].as_str().unwrap().to_owned());
+    assert!(ids.contains(&guard), "a guard is one of the others");
+    for holder in [&b, &d, &e] {
+        assert_silent(&holder.home, &["朧月夜", urn, "song.bin"]);
+    }
+    for node in [a, b, c, d, e] {
         let secrets = [
             "朧月夜",
             "unpublished",
             "urn:eris:",
             "song.bin",
             "127.0.0.1",
+            &guard,
+            &guard[..10],
         ];
         assert_silent(&node.home.join("log"), &secrets);
     }
@@ -359,7 +376,7 @@ fn a_file_is_published_found_and_fetched_by_real_processes() {
 #[test]
 fn an_empty_file_goes_through_the_network_too() {
     let place = Place::new();
-    let [a, b, c] = trio(&place);
+    let [a, b, c, _d, _e] = quintet(&place);
     place.write("empty", "");
     a.run(&["publish", "empty", "--title", "nothing inside"])
         .expect(0);

@@ -20,7 +20,11 @@ fn wrong_arguments_exit_2_and_say_what_is_wrong() {
         &["fetch"],
         &["search", "a", "--timeout", "0"],
         &["search", "a", "--timeout", "601"],
-        &["demo", "--nodes", "2"],
+        &["demo", "--nodes", "4"],
+        &["demo", "--nodes", "65"],
+        &["demo", "--nodes", "many"],
+        &["network", "new", "n", "--hops", "0", "-o", "n"],
+        &["network", "new", "n", "--local", "--hops", "4", "-o", "n"],
         &["init", "--listen", "nowhere"],
         &["network", "new", "n"],
         &[
@@ -41,6 +45,27 @@ fn wrong_arguments_exit_2_and_say_what_is_wrong() {
         assert_eq!(ran.stdout, "", "{args:?}");
         assert!(!ran.stderr.is_empty(), "{args:?}");
     }
+}
+
+#[test]
+fn a_demo_of_too_few_nodes_says_who_five_are() {
+    let ran = Place::new().run(&["demo", "--nodes", "4"]).expect(2);
+    for part in ["5 is the least", "client, guard, middle, exit and storer"] {
+        assert!(ran.stderr.contains(part), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn an_empty_variable_names_no_home() {
+    let place = Place::new();
+    let with_empty = |args: &[&str]| {
+        let output = place.command(args).env("OBORO_HOME", "").output();
+        Ran::of(output.unwrap())
+    };
+    with_empty(&["--help"]).expect(0);
+    with_empty(&["status"]).expect(10);
+    with_empty(&["init", "--home", "elsewhere"]).expect(0);
+    assert!(place.path("elsewhere").join("keys").exists());
 }
 
 #[test]
@@ -126,6 +151,13 @@ fn a_private_network_is_made_once() {
         .run(&["network", "new", "friends", "--local", "-o", "n"])
         .expect(0);
     assert_eq!(made.stdout, "n\n");
+    let text = std::fs::read_to_string(place.path("n")).unwrap();
+    assert!(text.contains("\nhops = 3\n"), "the default");
+    let bench = ["network", "new", "bench", "--local", "--hops", "0", "-o"];
+    let made = place.run(&[&bench[..], &["b", "--json"]].concat()).data();
+    assert_eq!(made["hops"], 0);
+    let text = std::fs::read_to_string(place.path("b")).unwrap();
+    assert!(text.contains("\nhops = 0\n"));
     let again = place
         .run(&["network", "new", "friends", "--local", "-o", "n", "--json"])
         .expect(1);

@@ -1,7 +1,7 @@
 //! How fast a file goes into and out of a network of nodes in one process over loopback.
 //!
-//! `cargo run --release -p oboro-node --example throughput -- [MIB] [NODES]` (256 and 8 if nothing is said) prints
-//! MiB/s and CPU seconds per GiB of content over all nodes for publishing and fetching.
+//! `cargo run --release -p oboro-node --example throughput -- [MIB] [NODES] [HOPS]` (256, 8 and 3 if nothing is said)
+//! prints MiB/s and CPU seconds per GiB of content over all nodes for publishing and fetching.
 
 #![allow(clippy::print_stdout, reason = "a measurement prints its figures")]
 
@@ -21,8 +21,9 @@ async fn main() -> Result<(), Anything> {
     let mut arguments = std::env::args().skip(1).map(|text| text.parse::<usize>());
     let mib = arguments.next().transpose()?.unwrap_or(256);
     let count = arguments.next().transpose()?.unwrap_or(8);
+    let hops = u8::try_from(arguments.next().transpose()?.unwrap_or(3))?;
     let dir = tempfile::tempdir()?;
-    let nodes = start(dir.path(), count).await?;
+    let nodes = start(dir.path(), count, hops).await?;
     let (source, output) = (dir.path().join("source"), dir.path().join("output"));
     generate(&source, mib)?;
     let (Some(first), Some(last)) = (nodes.first(), nodes.last()) else {
@@ -35,6 +36,7 @@ async fn main() -> Result<(), Anything> {
         title: None,
         keywords: None,
         convergent: false,
+        fewer_hops: false,
     };
     let urn = finished(first, first.publish(request).await?).await?;
     meter.report("publish")?;
@@ -46,6 +48,7 @@ async fn main() -> Result<(), Anything> {
         title: None,
         output: output.clone(),
         overwrite: false,
+        fewer_hops: false,
     };
     finished(last, last.fetch(request).await?).await?;
     meter.report("fetch")?;
@@ -62,9 +65,13 @@ async fn main() -> Result<(), Anything> {
     }
 }
 
-async fn start(dir: &Path, count: usize) -> Result<Vec<NodeHandle>, Anything> {
+async fn start(dir: &Path, count: usize, hops: u8) -> Result<Vec<NodeHandle>, Anything> {
     let mut rng = ChaCha20Rng::seed_from_u64(1);
-    let network = Network::private("throughput", true, &mut rng)?;
+    let made = Network::private("throughput", true, &mut rng)?;
+    let mut params = made.params;
+    params.hops = hops;
+    let secret = made.secret().map(|secret| secret.duplicate());
+    let network = Network::new("throughput", params, secret)?;
     let mut nodes: Vec<NodeHandle> = Vec::new();
     for i in 0..count {
         let mut config = NodeConfig::new(dir.join(format!("home{i}")));
@@ -77,7 +84,11 @@ async fn start(dir: &Path, count: usize) -> Result<Vec<NodeHandle>, Anything> {
         nodes.push(node);
     }
     for node in &nodes {
-        while node.status().await?.view + 1 < count {
+        loop {
+            let status = node.status().await?;
+            if status.view + 1 >= count && status.relays_missing == 0 {
+                break;
+            }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

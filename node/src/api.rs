@@ -9,6 +9,7 @@
 mod content;
 mod failure;
 mod path;
+mod route;
 mod status;
 
 use std::future::Future;
@@ -17,16 +18,15 @@ pub use content::{
     FetchRequest, Job, JobKind, JobState, PublishRequest, SearchHit, SearchRequest, SearchResults,
 };
 pub use failure::{Code, Failure};
+pub use route::{HOPS_FULL, Route};
+pub(crate) use route::{guard_age, hops_and_limit};
 pub use status::{
-    CacheUse, CacheWork, ClassTraffic, Classes, Direction, Handshakes, Latency, NodeState, Peer,
-    PeerState, Served, Stats, Status, Stored, Streams,
+    CacheUse, CacheWork, Circuits, ClassTraffic, Classes, Direction, Guard, Handshakes, Latency,
+    NodeState, Peer, PeerState, Served, Stats, Status, Stored, Streams,
 };
 
 /// Version of the JSON shapes in this module.
 pub const SCHEMA: u32 = 1;
-
-/// What a user is told about anonymity while streams run over a direct link.
-pub const ANONYMITY_ZERO_HOPS: &str = "0 hops: not anonymous yet";
 
 /// Number of a job; never used twice by one home.
 pub type JobId = u64;
@@ -63,7 +63,8 @@ pub trait NodeApi: Clone + Send + Sync + 'static {
         request: SearchRequest,
     ) -> impl Future<Output = Result<SearchResults, Failure>> + Send;
 
-    /// The results [`FetchRequest::n`] counts; kept, sealed, over a restart.
+    /// The results [`FetchRequest::n`] counts: those of the last search that found something, `None` before there was
+    /// one. A search that finds nothing leaves them as they are; they are kept, sealed, over a restart.
     fn last_search(&self) -> impl Future<Output = Result<Option<SearchResults>, Failure>> + Send;
 
     /// Starts to fetch a file.

@@ -134,6 +134,14 @@ pub(crate) fn job(failure: CoreFailure) -> Failure {
         CoreFailure::NoRoute => {
             Failure::new(Code::NoRoute, message).hint("oboro peers shows who can be reached")
         }
+        CoreFailure::TooFewRelays { .. } => Failure::new(Code::TooFewRelays, message)
+            .hint("join more nodes, or ask again with --fewer-hops"),
+        CoreFailure::GuardAway { .. } => Failure::new(Code::GuardAway, message).hint(
+            "it is kept on purpose, so that nobody can choose another for you: wait, or see oboro status",
+        ),
+        CoreFailure::NoCircuit { .. } => {
+            Failure::new(Code::NoCircuit, message).hint("try again; oboro stats shows the causes")
+        }
         CoreFailure::NotFound => Failure::new(Code::NothingFound, message),
         CoreFailure::NotRetrievable { .. } => Failure::new(Code::NotRetrievable, message)
             .hint("try again later: other storers may come back"),
@@ -186,6 +194,15 @@ mod tests {
         let exits = [
             (CoreFailure::NotJoined, 14),
             (CoreFailure::NoRoute, 14),
+            (
+                CoreFailure::TooFewRelays {
+                    missing: 2,
+                    hops: 3,
+                },
+                14,
+            ),
+            (CoreFailure::GuardAway { wait_secs: 600 }, 14),
+            (CoreFailure::NoCircuit { tried: 5 }, 14),
             (CoreFailure::NotFound, 4),
             (CoreFailure::NotRetrievable { missing: 1 }, 16),
             (CoreFailure::Refused, 15),
@@ -195,6 +212,23 @@ mod tests {
         for (failure, exit) in exits {
             assert_eq!(job(failure).exit, exit, "{failure:?}");
         }
+    }
+
+    #[test]
+    fn a_way_that_cannot_be_had_says_what_is_missing_and_what_to_do() {
+        let few = job(CoreFailure::TooFewRelays {
+            missing: 2,
+            hops: 3,
+        });
+        assert_eq!(few.code, Code::TooFewRelays);
+        assert!(few.message.contains("2 more") && few.message.contains("3 hops"));
+        assert!(few.hint.is_some_and(|hint| hint.contains("--fewer-hops")));
+        let away = job(CoreFailure::GuardAway { wait_secs: 600 });
+        assert_eq!(away.code, Code::GuardAway);
+        assert!(away.hint.is_some_and(|hint| hint.contains("on purpose")));
+        let none = job(CoreFailure::NoCircuit { tried: 5 });
+        assert_eq!(none.code, Code::NoCircuit);
+        assert!(none.hint.is_some_and(|hint| hint.contains("oboro stats")));
     }
 
     #[test]

@@ -26,7 +26,7 @@ use crate::config::NodeConfig;
 use crate::content::{FetchPlan, Resumed};
 use crate::driver::{ANSWERS_MAX, Driver, Parts, REQUESTS_MAX, Sources};
 use crate::handle::{Facts, Inner, blocking};
-use crate::home::{Home, Start};
+use crate::home::{Guards, Home, Start};
 use crate::jobs::{JobFiles, Record, Table};
 use crate::net::{ARRIVALS_MAX, Limits, Listener, Shared};
 use crate::storage::Storage;
@@ -40,6 +40,9 @@ struct Opened {
     id: NodeId,
     bootstrap: Vec<Start>,
     files: JobFiles,
+    guards: Guards,
+    /// What was in its file.
+    guards_kept: Option<Vec<u8>>,
     history: Vec<Job>,
     resumed: Vec<FetchPlan>,
     store: SledStore,
@@ -82,6 +85,7 @@ fn open(config: &NodeConfig, clock: &Clock) -> Result<Opened, Failure> {
     }
     let (files, records) = JobFiles::open(home.jobs(), keys.state.duplicate())
         .map_err(|error| fault::io("read", &home.jobs(), &error))?;
+    let (guards, guards_kept) = home.guards(keys.state.duplicate())?;
     let bootstrap = home.bootstrap()?;
     let (history, resumed) = resume(&files, records);
     Ok(Opened {
@@ -91,6 +95,8 @@ fn open(config: &NodeConfig, clock: &Clock) -> Result<Opened, Failure> {
         id,
         bootstrap,
         files,
+        guards,
+        guards_kept,
         history,
         resumed,
         store,
@@ -133,6 +139,8 @@ fn assemble(
         id,
         bootstrap,
         files,
+        guards,
+        guards_kept,
         history,
         resumed,
         store,
@@ -145,7 +153,10 @@ fn assemble(
     let (link, own) = split(keys);
     let context = LinkContext::of(&network);
     let shared = Arc::new(Shared::new(context, link, Arc::clone(&clock), arriving));
-    let core = core_config(config, &network, &facts, own, bootstrap);
+    let core = Config {
+        guards: guards_kept,
+        ..core_config(config, &network, &facts, own, bootstrap)
+    };
     let core = Node::new(core, *chance::seed()?, clock.now());
     let thread = |error: io::Error| fault::thread(&error);
     let storage = Storage::start(Box::new(store), answers.clone()).map_err(thread)?;
@@ -178,6 +189,7 @@ fn assemble(
         storage,
         compute,
         files,
+        guards,
         table,
         resumed,
         listeners,
@@ -253,6 +265,7 @@ fn core_config(
         listed: facts.listed,
         storage: config.storage,
         bootstrap,
+        guards: None,
         provider: Arc::new(RealProvider),
     }
 }
@@ -266,4 +279,30 @@ fn serve(
     let listener = Listener::new(Arc::clone(shared), limits, done.clone());
     let serve = |socket| tokio::spawn(Arc::clone(&listener).serve(socket));
     sockets.into_iter().map(serve).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use oboro_core::Action;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn guards_wanted_right_before_the_end_are_there_at_the_next_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let network = Network::private("test", true, &mut chance::generator().unwrap()).unwrap();
+        let mut config = NodeConfig::new(dir.path().join("home"));
+        config.network = Some(network);
+        let mut kept = None;
+        for wanted in [b"first", b"other"] {
+            let clock = Arc::new(Clock::start());
+            let opened = open(&config, &clock).unwrap();
+            assert_eq!(opened.guards_kept, kept);
+            let (_inner, parts) = assemble(&config, clock, opened, Vec::new()).unwrap();
+            Driver::act_and_stop(parts, Action::Guards(wanted.to_vec())).await;
+            kept = Some(wanted.to_vec());
+        }
+        let opened = open(&config, &Clock::start()).unwrap();
+        assert_eq!(opened.guards_kept, kept);
+    }
 }

@@ -16,7 +16,7 @@ use blake2b_simd::Params;
 use data_encoding::HEXLOWER;
 use oboro_node::NodeHandle;
 use oboro_node::api::{
-    Code, Failure, FetchRequest, Job, JobId, JobState, NodeApi, PublishRequest, SearchHit,
+    Code, Failure, FetchRequest, Job, JobId, JobState, NodeApi, PublishRequest, Route, SearchHit,
     SearchRequest,
 };
 use oboro_node::eris::BlockSize;
@@ -125,15 +125,17 @@ async fn one(
         title: Some(title.clone()),
         keywords: None,
         convergent: false,
+        fewer_hops: false,
     };
     let job = finish(publisher, publisher.publish(request).await?, ui).await?;
     let publish = began.elapsed();
+    let published = job.route;
     let urn = job
         .urn
         .ok_or_else(|| Failure::new(Code::Failed, "a publication without a URN"))?;
 
     let began = Instant::now();
-    let hit = find(fetcher, &words, &urn).await?;
+    let (hit, found) = find(fetcher, &words, &urn).await?;
     let search = began.elapsed();
 
     let began = Instant::now();
@@ -143,8 +145,9 @@ async fn one(
         title: None,
         output: output.to_owned(),
         overwrite: false,
+        fewer_hops: false,
     };
-    finish(fetcher, fetcher.fetch(request).await?, ui).await?;
+    let fetched = finish(fetcher, fetcher.fetch(request).await?, ui).await?;
     let fetch = began.elapsed();
 
     marks
@@ -158,6 +161,7 @@ async fn one(
         fetched_digest: digest(output).map_err(|error| unusable(output, &error))?,
         title,
         words,
+        hops: fewest_hops([published, found, fetched.route]),
         publish_s: publish.as_secs_f64(),
         search_s: search.as_secs_f64(),
         fetch_s: fetch.as_secs_f64(),
@@ -179,23 +183,32 @@ async fn finish(node: &NodeHandle, id: JobId, ui: &mut dyn Ui) -> Result<Job, Fa
     }
 }
 
-/// Searches by words; the result that was published.
-async fn find(node: &NodeHandle, words: &[String], urn: &str) -> Result<SearchHit, Failure> {
+/// The least that each of them had; whoever doesn't say had none.
+fn fewest_hops(routes: [Option<Route>; 3]) -> u8 {
+    let hops = routes.map(|route| route.map_or(0, |route| route.hops));
+    hops.into_iter().min().unwrap_or_default()
+}
+
+/// Searches by words; the result that was published, and by which way it was found.
+async fn find(
+    node: &NodeHandle,
+    words: &[String],
+    urn: &str,
+) -> Result<(SearchHit, Option<Route>), Failure> {
     let request = SearchRequest {
         words: words.to_vec(),
         timeout_ms: SEARCH_MS,
+        fewer_hops: false,
     };
     let results = node.search(request).await?;
-    results
-        .hits
-        .into_iter()
-        .find(|hit| hit.urn == urn)
-        .ok_or_else(|| {
-            Failure::new(
-                Code::NothingFound,
-                "the search did not find what was published",
-            )
-        })
+    let hit = results.hits.into_iter().find(|hit| hit.urn == urn);
+    let hit = hit.ok_or_else(|| {
+        Failure::new(
+            Code::NothingFound,
+            "the search did not find what was published",
+        )
+    })?;
+    Ok((hit, results.route))
 }
 
 /// What each node did, held and could read.
@@ -291,6 +304,19 @@ mod tests {
         assert_eq!(chunks(CHUNK), 3);
         assert_eq!(chunks(512 * CHUNK - 1), 513);
         assert_eq!(chunks(512 * CHUNK), 513 + 2 + 1);
+    }
+
+    #[test]
+    fn a_demo_claims_no_more_hops_than_everything_had() {
+        let route = |hops| {
+            Some(Route {
+                hops,
+                ..Route::default()
+            })
+        };
+        assert_eq!(fewest_hops([route(3), route(3), route(3)]), 3);
+        assert_eq!(fewest_hops([route(3), route(2), route(3)]), 2);
+        assert_eq!(fewest_hops([route(3), route(3), None]), 0);
     }
 
     #[test]

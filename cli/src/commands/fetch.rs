@@ -10,7 +10,7 @@ use oboro_node::api::{
 use oboro_node::eris::{Capability, URN_PREFIX};
 
 use super::interrupt::Interrupts;
-use super::ready::{JOIN_TIME, ready};
+use super::ready::{JOIN_TIME, ready, went};
 use super::{join, watch};
 use crate::args;
 use crate::client::Client;
@@ -27,6 +27,7 @@ pub const STDOUT_FOLDER: &str = "stdout-";
 struct Target {
     urn: String,
     title: Option<String>,
+    fewer_hops: bool,
 }
 
 /// `oboro fetch`
@@ -43,16 +44,19 @@ pub async fn fetch(
         let failure = Failure::new(Code::Usage, "--json and -o - both want stdout");
         return Err(failure.into());
     }
-    interrupts.or(ready(&client, JOIN_TIME, ui)).await?;
-    let target = interrupts.or(target(&client, &args.what)).await?;
+    interrupts
+        .or(ready(&client, JOIN_TIME, args.fewer_hops, ui))
+        .await?;
+    let target = interrupts.or(target(&client, args)).await?;
     if to_stdout {
         return through_folder(home, &client, target, &mut interrupts, ui).await;
     }
     let output = output(args.output.as_deref(), &target)?;
     may_write(&output, args.force)?;
     // Not to be interrupted: a job must not run that nobody was told of.
-    let id = start(&client, target, &output).await?;
+    let id = start(&client, target, &output, ui).await?;
     let job = watch::watch(&client, id, &mut interrupts, ui).await?;
+    went(job.route.as_ref(), ui);
     Ok(Data::Fetched(fetched(&job, Some(output))).into())
 }
 
@@ -64,11 +68,17 @@ fn fetched(job: &Job, output: Option<PathBuf>) -> Fetched {
         fetched_bytes: job.fetched_bytes,
         resumed_bytes: job.resumed_bytes,
         retries: job.retries,
+        route: job.route,
     }
 }
 
 /// Starts the job, or finds the one that does the same already.
-async fn start(client: &Client, target: Target, output: &Path) -> Result<JobId, Failure> {
+async fn start(
+    client: &Client,
+    target: Target,
+    output: &Path,
+    ui: &mut dyn Ui,
+) -> Result<JobId, Failure> {
     let same = |job: &Job| {
         job.state == JobState::Running
             && job.kind == JobKind::Fetch
@@ -76,6 +86,12 @@ async fn start(client: &Client, target: Target, output: &Path) -> Result<JobId, 
             && job.output.as_deref().map(Path::new) == Some(output)
     };
     if let Some(job) = client.jobs().await?.into_iter().find(same) {
+        if target.fewer_hops {
+            let id = job.id;
+            ui.say(&format!(
+                "Job {id} fetches it already, over the hops it was given; oboro cancel {id} to begin anew."
+            ));
+        }
         return Ok(job.id);
     }
     let request = FetchRequest {
@@ -85,6 +101,7 @@ async fn start(client: &Client, target: Target, output: &Path) -> Result<JobId, 
         output: output.to_owned(),
         // Looked at before; what the file is by the end of the fetch, the user was warned of by --force.
         overwrite: output.exists(),
+        fewer_hops: target.fewer_hops,
     };
     client.fetch(&request).await
 }
@@ -102,7 +119,7 @@ async fn through_folder(
         .tempdir_in(home)
         .map_err(|error| unusable(home, &error))?;
     let output = folder.path().join("file");
-    let id = start(client, target, &output).await?;
+    let id = start(client, target, &output, ui).await?;
     let job = match watch::watch(client, id, interrupts, ui).await {
         Ok(job) => job,
         Err(halt) => {
@@ -116,15 +133,17 @@ async fn through_folder(
     };
     let mut file = File::open(&output).map_err(|error| unusable(&output, &error))?;
     ui.pour(&mut file)?;
+    went(job.route.as_ref(), ui);
     Ok(Data::Fetched(fetched(&job, None)).into())
 }
 
 /// What `N|URN` means.
-async fn target(client: &Client, what: &str) -> Result<Target, Failure> {
-    let line = if what == "-" {
+async fn target(client: &Client, args: &args::Fetch) -> Result<Target, Failure> {
+    let fewer_hops = args.fewer_hops;
+    let line = if args.what == "-" {
         join::from_stdin().await?
     } else {
-        what.to_owned()
+        args.what.clone()
     };
     let is_urn = |text: &str| {
         let prefix = text.get(..URN_PREFIX.len());
@@ -140,7 +159,11 @@ async fn target(client: &Client, what: &str) -> Result<Target, Failure> {
             .await?
             .and_then(|last| find(last, |hit| hit.urn == urn));
         let title = hit.map(|hit| hit.title);
-        return Ok(Target { urn, title });
+        return Ok(Target {
+            urn,
+            title,
+            fewer_hops,
+        });
     }
     let n: usize = line.parse().map_err(|_| {
         Failure::new(
@@ -162,6 +185,7 @@ async fn target(client: &Client, what: &str) -> Result<Target, Failure> {
     Ok(Target {
         urn: hit.urn,
         title: Some(hit.title),
+        fewer_hops,
     })
 }
 
@@ -228,6 +252,7 @@ mod tests {
         Target {
             urn: format!("urn:eris:B4AA{}", "X".repeat(102)),
             title: title.map(str::to_owned),
+            fewer_hops: false,
         }
     }
 

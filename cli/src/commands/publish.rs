@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use oboro_node::api::{Code, Failure, PublishRequest};
 
 use super::interrupt::Interrupts;
-use super::ready::{JOIN_TIME, ready};
+use super::ready::{JOIN_TIME, ready, went};
 use super::watch;
 use crate::args;
 use crate::client::Client;
@@ -26,7 +26,9 @@ pub async fn publish(
     let mut interrupts = Interrupts::listen()?;
     let files = all_files(&args.files, ui)?;
     check(args, files.len())?;
-    interrupts.or(ready(client, JOIN_TIME, ui)).await?;
+    interrupts
+        .or(ready(client, JOIN_TIME, args.fewer_hops, ui))
+        .await?;
     if args.convergent {
         ui.say("Convergent: whoever has the same file can recognise it in the network.");
     }
@@ -59,6 +61,7 @@ async fn publish_one(
             published.urn = job.urn;
             published.bytes = job.total_bytes.unwrap_or(job.done_bytes);
             published.note = job.note;
+            published.route = job.route;
         }
         Err(Halt::Failure(failure)) if !ends_everything(failure.code) => {
             if published.among_others {
@@ -71,13 +74,20 @@ async fn publish_one(
     if let Some(note) = &published.note {
         ui.say(note);
     }
+    went(published.route.as_ref(), ui);
     Ok(())
 }
 
 fn ends_everything(code: Code) -> bool {
     matches!(
         code,
-        Code::Interrupted | Code::NotRunning | Code::NotJoined | Code::NoRoute
+        Code::Interrupted
+            | Code::NotRunning
+            | Code::NotJoined
+            | Code::NoRoute
+            | Code::TooFewRelays
+            | Code::GuardAway
+            | Code::NoCircuit
     )
 }
 
@@ -88,6 +98,7 @@ fn request(args: &args::Publish, file: &Path) -> Result<PublishRequest, Failure>
         title: args.title.clone(),
         keywords: (!args.keywords.is_empty()).then(|| args.keywords.clone()),
         convergent: args.convergent,
+        fewer_hops: args.fewer_hops,
     })
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use oboro_node::api::{Code, Failure, SearchRequest, SearchResults};
 
-use super::ready::ready;
+use super::ready::{ready, went};
 use crate::args;
 use crate::client::Client;
 use crate::data::{Data, Outcome};
@@ -13,15 +13,18 @@ use crate::ui::Ui;
 
 /// `oboro search`
 pub async fn search(client: &Client, args: args::Search, ui: &mut dyn Ui) -> Result<Outcome, Halt> {
-    ready(client, Duration::from_secs(args.timeout), ui).await?;
+    let patience = Duration::from_secs(args.timeout);
+    ready(client, patience, args.fewer_hops, ui).await?;
     let request = SearchRequest {
         words: args.words,
         timeout_ms: args.timeout.saturating_mul(1000),
+        fewer_hops: args.fewer_hops,
     };
     let results = client.search(&request).await?;
     if let Some(note) = &results.note {
         ui.say(note);
     }
+    went(results.route.as_ref(), ui);
     if results.hits.is_empty() {
         return Err(nothing(&results).into());
     }

@@ -22,16 +22,26 @@ const NETWORK_FILE_MAX: u64 = 16 * 1024;
 
 /// `oboro network new`
 pub fn network_new(args: &args::NetworkNew) -> Result<Outcome, Halt> {
-    let network = Network::private(&args.name, args.local, &mut generator()?)
-        .map_err(|error| Failure::new(Code::Usage, error.to_string()))?;
+    let mut network = Network::private(&args.name, args.local, &mut generator()?).map_err(unfit)?;
+    if let Some(hops) = args.hops {
+        let mut params = network.params;
+        params.hops = hops;
+        let secret = network.secret().map(|secret| secret.duplicate());
+        network = Network::new(&args.name, params, secret).map_err(unfit)?;
+    }
     let text = Zeroizing::new(network.to_text());
     write_new(&args.output, text.as_bytes())?;
     Ok(Data::Network(NewNetwork {
         name: args.name.clone(),
         local: args.local,
+        hops: network.params.hops,
         file: args.output.clone(),
     })
     .into())
+}
+
+fn unfit(error: impl std::fmt::Display) -> Failure {
+    Failure::new(Code::Usage, error.to_string())
 }
 
 /// `oboro init`
@@ -146,6 +156,7 @@ mod tests {
         network_new(&args::NetworkNew {
             name: name.to_owned(),
             local: true,
+            hops: None,
             output: file.to_owned(),
         })
     }
@@ -163,6 +174,24 @@ mod tests {
         assert_eq!(first.name, "friends");
         assert!(new_network(&file, "others").is_err());
         assert_eq!(read_network(&file).unwrap().id(), first.id());
+    }
+
+    #[test]
+    fn a_network_has_three_hops_unless_fewer_are_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        for (hops, expected) in [(None, 3), (Some(3), 3), (Some(1), 1), (Some(0), 0)] {
+            let file = folder.path().join(format!("{hops:?}"));
+            let made = network_new(&args::NetworkNew {
+                name: "bench".to_owned(),
+                local: true,
+                hops,
+                output: file.clone(),
+            });
+            assert!(made.is_ok());
+            let network = read_network(&file).unwrap();
+            assert_eq!(network.params.hops, expected);
+            assert!(network.secret().is_some());
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use oboro_node::api::HOPS_FULL;
+
 use super::table::{Side, Table};
 use super::{Page, safe, units};
 use crate::data::{DemoFile, DemoNode, DemoReport};
@@ -28,7 +30,7 @@ pub fn write(report: &DemoReport, out: &mut dyn Write, page: Page) -> io::Result
     table(&report.nodes).write(out)?;
     writeln!(
         out,
-        "Served and held: chunks of 32 KiB. Share: of all chunks of the files."
+        "Circuits and cells: relayed for others. Served and held: chunks of 32 KiB. Share: of all chunks of the files."
     )?;
     writeln!(out)?;
     verdict(report, out)
@@ -55,6 +57,13 @@ fn story(file: &DemoFile, out: &mut dyn Write, page: Page) -> io::Result<()> {
     )?;
     let fetch = rate(file.bytes, file.fetch_s);
     writeln!(out, "    fetched in {}{fetch}", seconds(file.fetch_s))?;
+    let hops = units::of(u64::from(file.hops), "hop", "hops");
+    let relays = if file.hops >= HOPS_FULL {
+        ": guard, middle and exit between who asks and who stores"
+    } else {
+        ""
+    };
+    writeln!(out, "    each over {hops}{relays}")?;
     let same = if file.published_digest == file.fetched_digest {
         "equal, byte for byte"
     } else {
@@ -70,6 +79,8 @@ fn table(nodes: &[DemoNode]) -> Table {
         ("", Side::Left),
         ("in", Side::Right),
         ("out", Side::Right),
+        ("circuits", Side::Right),
+        ("cells", Side::Right),
         ("streams", Side::Right),
         ("queries", Side::Right),
         ("served", Side::Right),
@@ -91,6 +102,8 @@ fn table(nodes: &[DemoNode]) -> Table {
             node.role.to_owned(),
             units::bytes(all.iter().map(|class| class.bytes_in).sum()),
             units::bytes(all.iter().map(|class| class.bytes_out).sum()),
+            units::count(stats.circuits.relayed),
+            units::count(stats.circuits.cells_relayed),
             units::count(stats.streams.accepted),
             units::count(stats.served.queries),
             units::count(stats.served.chunks),

@@ -127,6 +127,7 @@ mod tests {
             asked: 4,
             answered: 4,
             note: None,
+            route: None,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use oboro_node::api::Stats;
+use oboro_node::api::{Latency, Stats};
 
 use super::table::{Side, Table};
 use super::{safe, units};
@@ -28,6 +28,7 @@ pub fn write(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
             (s.failed, "failed"),
         ],
     )?;
+    circuits(stats, out)?;
     let s = &stats.served;
     let what = [
         (s.queries, "queries"),
@@ -53,12 +54,8 @@ pub fn write(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
     causes(out, "rejected", &h.rejected)?;
     causes(out, "refusals", &stats.refusals)?;
     causes(out, "drops", &stats.drops)?;
-    if let (Some(median), Some(p95)) = (stats.latency.median_ms, stats.latency.p95_ms) {
-        line(
-            out,
-            "answers",
-            &format!("median {median} ms, 95 of 100 within {p95} ms"),
-        )?;
+    if let Some(times) = times(&stats.latency) {
+        line(out, "answers", &times)?;
     }
     Ok(())
 }
@@ -87,6 +84,42 @@ fn traffic(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
         ]);
     }
     table.write(out)
+}
+
+/// Own circuits and what was done for others'. Nothing here says who they are.
+fn circuits(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
+    let c = &stats.circuits;
+    let failed = c
+        .failures
+        .values()
+        .fold(0, |sum: u64, n| sum.saturating_add(*n));
+    let own = [
+        (c.built, "built"),
+        (failed, "failed"),
+        (c.cells_in, "cells in"),
+        (c.cells_out, "cells out"),
+    ];
+    row(out, "circuits", &own)?;
+    for (cause, n) in &c.failures {
+        let text = format!("{} {}", units::count(*n), safe::line(cause));
+        line(out, "", &text)?;
+    }
+    if let Some(times) = times(&c.build_time) {
+        line(out, "", &format!("built in {times}"))?;
+    }
+    let relayed = [
+        (c.relayed_now, "circuits now"),
+        (c.relayed, "in all"),
+        (c.refused, "refused"),
+        (c.cells_relayed, "cells"),
+        (c.exit_streams, "exit streams"),
+    ];
+    row(out, "relayed", &relayed)
+}
+
+fn times(latency: &Latency) -> Option<String> {
+    let (median, p95) = (latency.median_ms?, latency.p95_ms?);
+    Some(format!("median {median} ms, 95 of 100 within {p95} ms"))
 }
 
 fn cache(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
@@ -157,6 +190,28 @@ fn line(out: &mut dyn Write, name: &str, value: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn circuits_are_counted_by_cause_and_timed() {
+        let mut stats = Stats::default();
+        let circuits = &mut stats.circuits;
+        (circuits.built, circuits.relayed_now, circuits.relayed) = (12, 3, 40);
+        circuits.cells_relayed = 12_000;
+        circuits.failures.insert("guard: no answer".into(), 2);
+        circuits.failures.insert("torn down".into(), 1);
+        circuits.build_time.median_ms = Some(8);
+        circuits.build_time.p95_ms = Some(64);
+        let mut out = Vec::new();
+        write(&stats, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let expected = "  circuits 12 built, 3 failed, 0 cells in, 0 cells out
+           2 guard: no answer
+           1 torn down
+           built in median 8 ms, 95 of 100 within 64 ms
+  relayed  3 circuits now, 40 in all, 0 refused, 12,000 cells, 0 exit streams
+";
+        assert!(text.contains(expected), "{text}");
+    }
 
     #[test]
     fn every_cause_has_a_line_and_none_is_said() {

@@ -105,7 +105,8 @@ mod tests {
                 entries: 2,
             },
             uptime_s: 61,
-            anonymity: "0 hops: not anonymous yet".into(),
+            hops: 3,
+            anonymity: "3 hops · guard 12 days old (linked) · 3 circuits ready".into(),
             ..Status::default()
         };
         let mut out = Vec::new();
@@ -116,7 +117,7 @@ Oboro 0.1.0: alone, 0 links, 1 node known
   listens  127.0.0.1:4100
   cache    1.0 MiB of 4.0 MiB (25 %), 1 chunk, 2 entries
   work     0 jobs running, up 1 min 1 s
-  privacy  0 hops: not anonymous yet
+  privacy  3 hops · guard 12 days old (linked) · 3 circuits ready
   missing  no node to dial: oboro join INVITE
            \u{fffd}
 ";

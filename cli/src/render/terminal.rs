@@ -240,6 +240,7 @@ mod tests {
             fetched_bytes: 0,
             resumed_bytes: 0,
             retries: 0,
+            route: None,
         }
     }
 

@@ -10,8 +10,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use oboro_node::api::{
-    CacheUse, Code, Failure, FetchRequest, Job, JobId, JobKind, JobState, NodeApi, NodeState, Peer,
-    PublishRequest, SearchHit, SearchRequest, SearchResults, Stats, Status,
+    CacheUse, Code, Failure, FetchRequest, Guard, Job, JobId, JobKind, JobState, NodeApi,
+    NodeState, Peer, PublishRequest, Route, SearchHit, SearchRequest, SearchResults, Stats, Status,
 };
 use oboro_node::control::{Socket, serve};
 use tokio::sync::oneshot;
@@ -27,6 +27,13 @@ pub const TITLE: &str = "朧月夜\u{1b}[2J.txt";
 
 /// The content it fetches.
 pub const CONTENT: &[u8] = b"content";
+
+/// By which way it says that everything went.
+pub const ROUTE: Route = Route {
+    hops: 3,
+    guard_days: Some(12),
+    relays: 214,
+};
 
 /// What the fake was asked and how its jobs end.
 #[derive(Clone, Default)]
@@ -156,10 +163,15 @@ impl Fake {
             fetched_bytes: CONTENT.len() as u64,
             resumed_bytes: 0,
             retries: 0,
+            route: (!fails).then_some(ROUTE),
         };
         state.jobs.insert(id, job);
         Ok(id)
     }
+}
+
+fn fewer(hops: bool) -> &'static str {
+    if hops { " over fewer hops" } else { "" }
 }
 
 impl Drop for Running {
@@ -192,8 +204,18 @@ impl NodeApi for Fake {
                 entries: 4,
             },
             uptime_s: 60,
-            hops: 0,
-            anonymity: oboro_node::api::ANONYMITY_ZERO_HOPS.into(),
+            node_id: "3f2a9c1e".repeat(8),
+            hops: 3,
+            anonymity: "3 hops · guard 12 days old (linked) · 3 circuits ready".into(),
+            guard: Some(Guard {
+                node: "c0ffee00".repeat(8),
+                days: 12,
+                linked: true,
+                standby: false,
+            }),
+            circuits_ready: 3,
+            relays: 7,
+            relays_missing: 0,
             jobs_active: 0,
         })
     }
@@ -219,16 +241,18 @@ impl NodeApi for Fake {
             .into_owned();
         let keywords = request.keywords.unwrap_or_default().join(" ");
         self.note(format!(
-            "publish {name} [{keywords}] {}",
-            request.convergent
+            "publish {name} [{keywords}] {}{}",
+            request.convergent,
+            fewer(request.fewer_hops)
         ));
         self.start(JobKind::Publish, request.title.unwrap_or(name), None)
     }
     async fn search(&self, request: SearchRequest) -> Result<SearchResults, Failure> {
         self.note(format!(
-            "search {} {}",
+            "search {} {}{}",
             request.words.join(" "),
-            request.timeout_ms
+            request.timeout_ms,
+            fewer(request.fewer_hops)
         ));
         if self.state.lock().unwrap().endless {
             std::future::pending::<()>().await;
@@ -259,11 +283,16 @@ impl NodeApi for Fake {
             asked,
             answered,
             note: None,
+            route: Some(ROUTE),
         }))
     }
     async fn fetch(&self, request: FetchRequest) -> Result<JobId, Failure> {
         let output = request.output.to_string_lossy().into_owned();
-        self.note(format!("fetch {}", request.overwrite));
+        self.note(format!(
+            "fetch {}{}",
+            request.overwrite,
+            fewer(request.fewer_hops)
+        ));
         let id = self.start(
             JobKind::Fetch,
             request.title.unwrap_or_default(),

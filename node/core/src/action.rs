@@ -63,6 +63,9 @@ pub enum Action {
         /// What.
         command: SinkCommand,
     },
+    /// Keep on disk, in place of what was kept before, which guards and middles this node uses: handed back as
+    /// [`crate::Config::guards`] at the next start. Secret: whoever reads it knows where to watch this node.
+    Guards(Vec<u8>),
     /// Tell the user.
     Report {
         /// About which job.

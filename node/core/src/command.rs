@@ -26,6 +26,8 @@ pub enum Command {
         terms: Vec<Term>,
         /// Those of them that the title does not give by itself.
         extra: Vec<Term>,
+        /// Whether fewer relays than the network asks for will do if there are not enough.
+        fewer_hops: bool,
     },
     /// Search for all these words.
     Search {
@@ -35,6 +37,8 @@ pub enum Command {
         words: Vec<String>,
         /// When to stop waiting for answers.
         patience: Duration,
+        /// Whether fewer relays than the network asks for will do if there are not enough.
+        fewer_hops: bool,
     },
     /// Fetch what a capability names into the job's sink.
     Fetch {
@@ -44,6 +48,8 @@ pub enum Command {
         capability: Box<Capability>,
         /// The bytes of the last checkpoint, if the job is resumed.
         resume: Option<Vec<u8>>,
+        /// Whether fewer relays than the network asks for will do if there are not enough.
+        fewer_hops: bool,
     },
     /// Stop a job.
     Cancel {

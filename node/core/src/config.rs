@@ -32,6 +32,8 @@ pub struct Config {
     pub storage: bool,
     /// Nodes to start from: link keys and addresses.
     pub bootstrap: Vec<(LinkPublic, Vec<SocketAddr>)>,
+    /// The guards this node had when it stopped, as [`crate::Action::Guards`] gave them; none at the first start.
+    pub guards: Option<Vec<u8>>,
     /// The cryptography of sessions and signatures.
     pub provider: Arc<dyn Provider>,
 }

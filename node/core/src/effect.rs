@@ -8,7 +8,7 @@ use rand_chacha::ChaCha20Rng;
 
 use crate::action::{Action, Outbox, StoreRequest, Task};
 use crate::ids::{Counter, ExchangeId, JobId, Ticket};
-use crate::report::Report;
+use crate::report::{Report, Route};
 use crate::stats::Stats;
 use crate::time::Time;
 use crate::wire::message::{Reply, Request};
@@ -42,6 +42,8 @@ pub(crate) enum Effect {
     Ask {
         exchange: ExchangeId,
         owner: Owner,
+        /// Which of its job's circuits: requests that nobody is to see together have different ones.
+        lane: u32,
         target: NodeId,
         request: Request,
     },
@@ -76,6 +78,17 @@ impl Body {
     }
 }
 
+impl Owner {
+    pub(crate) const fn job(self) -> JobId {
+        match self {
+            Self::Fetch { job, .. } | Self::Publish { job, .. } | Self::Search { job, .. } => job,
+        }
+    }
+}
+
+/// By which way each job's requests go. The root keeps it; jobs only tell it at their end.
+pub(crate) type Routes = BTreeMap<JobId, Route>;
+
 /// What every machine works with during one event.
 pub(crate) struct Ctx<'a> {
     pub(crate) now: Time,
@@ -83,17 +96,25 @@ pub(crate) struct Ctx<'a> {
     pub(crate) stats: &'a mut Stats,
     pub(crate) effects: &'a mut VecDeque<Effect>,
     pub(crate) exchanges: &'a mut Counter,
+    pub(crate) routes: &'a Routes,
     pub(crate) tickets: &'a mut Tickets,
     pub(crate) out: &'a mut Outbox,
 }
 
 impl Ctx<'_> {
     /// Opens an exchange and returns its name; what comes of it comes to its owner.
-    pub(crate) fn ask(&mut self, owner: Owner, target: NodeId, request: Request) -> ExchangeId {
+    pub(crate) fn ask(
+        &mut self,
+        owner: Owner,
+        lane: u32,
+        target: NodeId,
+        request: Request,
+    ) -> ExchangeId {
         let exchange = ExchangeId(self.exchanges.next());
         self.effects.push_back(Effect::Ask {
             exchange,
             owner,
+            lane,
             target,
             request,
         });
@@ -110,6 +131,11 @@ impl Ctx<'_> {
 
     pub(crate) fn report(&mut self, job: JobId, report: Report) {
         self.out.push(Action::Report { job, report });
+    }
+
+    /// By which way a job's requests went.
+    pub(crate) fn route(&self, job: JobId) -> Route {
+        self.routes.get(&job).copied().unwrap_or_default()
     }
 
     pub(crate) fn store(&mut self, waiting: Waiting, request: StoreRequest) {

@@ -9,6 +9,28 @@ pub enum Failure {
     /// Others are known, none could be reached.
     #[error("no route: none of the nodes responsible could be reached")]
     NoRoute,
+    /// Too few other nodes are known for guard, middle, exit and storer to be four.
+    #[error("too few nodes for {hops} hops: {missing} more must be known")]
+    TooFewRelays {
+        /// How many more must be known.
+        missing: u32,
+        /// Relays that a path of this network has.
+        hops: u8,
+    },
+    /// The guard does not answer. It is kept on purpose: whoever could make a node change its guard could choose it.
+    #[error(
+        "the guard does not answer; another stands in for it when it has been away for {wait_secs} s more"
+    )]
+    GuardAway {
+        /// Seconds until a standby stands in.
+        wait_secs: u32,
+    },
+    /// Circuits fail one after another.
+    #[error("no circuit holds: {tried} were tried")]
+    NoCircuit {
+        /// Circuits tried.
+        tried: u32,
+    },
     /// Nothing is there under that name.
     #[error("nothing found")]
     NotFound,

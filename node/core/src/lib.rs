@@ -7,6 +7,8 @@
 #![forbid(unsafe_code)]
 
 pub mod action;
+mod carriage;
+mod circuit;
 pub mod command;
 pub mod config;
 mod effect;
@@ -17,6 +19,7 @@ mod fetch;
 pub mod ids;
 pub mod limits;
 mod link;
+mod losses;
 pub mod node;
 mod peers;
 mod placement;
@@ -25,6 +28,7 @@ pub mod report;
 mod search;
 mod serve;
 pub mod stats;
+mod stream;
 pub mod time;
 pub mod wire;
 

@@ -38,6 +38,108 @@ pub const STREAM_LOW_WATER: usize = 128 * 1024;
 /// Dials waiting for an answer at once. Beyond it a stream to a node without a link fails at once.
 pub const DIALS_MAX: usize = 64;
 
+// Circuits
+
+/// Circuits others may have begun on one link. Beyond it: destroyed at once.
+pub const CIRCUITS_PER_LINK_MAX: usize = 1024;
+/// Circuits of others in all. Beyond it a link that has more than another loses one to it, or the new one is destroyed.
+pub const RELAYED_MAX: usize = 4096;
+/// Circuits of others whose next hop has not answered, in all. Beyond it a link that has more than another loses one to
+/// it, or the new one is destroyed.
+pub const HALF_OPEN_MAX: usize = 512;
+/// A circuit of another whose next hop has not answered for this long is destroyed.
+pub const HALF_OPEN_PATIENCE: Duration = Duration::from_secs(15);
+/// Creates of one link waiting for their turn. Beyond it: destroyed at once.
+pub const CREATES_PER_LINK_MAX: usize = 16;
+/// Creates waiting for their turn in all. Beyond it a link that has more than another loses one to it, or the new one is
+/// destroyed.
+pub const CREATES_WAITING_MAX: usize = 512;
+/// Creates opened in a second, link after link in turn: each costs some 200 µs, so a twentieth of one core at the most.
+pub const CREATES_PER_SECOND: u32 = 250;
+/// Creates opened at once after a quiet time.
+pub const CREATES_BURST: u32 = 100;
+/// Minutes a create may be off our clock.
+pub const CREATE_SKEW_MINUTES: u32 = 15;
+/// Creates remembered so that none is taken twice: as many as can be opened while one is fresh, so that none is
+/// forgotten before its time. 16 bytes each.
+pub const CREATES_REMEMBERED: usize = 1 << 19;
+/// Cells of one circuit waiting on one link: a whole window and what is not counted in it. Beyond it the circuit is
+/// destroyed: whoever keeps to its window does not get there.
+pub const CIRCUIT_QUEUE_MAX: usize = CIRCUIT_WINDOW_MAX as usize + 64;
+/// Cells waiting on all links: 64 MiB. Beyond it circuits that want to send more are destroyed.
+pub const CELLS_QUEUED_MAX: usize = 16_384;
+/// Cells an end of a circuit hands to its link before it waits for some to go.
+pub const CIRCUIT_BURST: usize = 32;
+/// Waiting cells below which an end of a circuit is asked for more.
+pub const CIRCUIT_LOW_WATER: usize = 8;
+/// Cells with data that one end may send before the other has had them: 1 MiB at first.
+pub const CIRCUIT_WINDOW: u32 = 256;
+/// The same when bandwidth and delay ask for more: 4 MiB.
+pub const CIRCUIT_WINDOW_MAX: u32 = 1024;
+/// Streams of one circuit at its exit. Beyond it: closed as busy.
+pub const EXIT_STREAMS_PER_CIRCUIT: usize = 64;
+/// Streams at all exits of this node. Beyond it: closed as busy.
+pub const EXIT_STREAMS_MAX: usize = 1024;
+/// Bytes an exit holds of a stream on its way to the client, besides the stream's own window.
+pub const EXIT_BUFFER: usize = 64 * 1024;
+/// An own circuit that has carried nothing for this long is closed.
+pub const CIRCUIT_IDLE: Duration = Duration::from_secs(600);
+/// No own circuit takes new streams after this long; it is closed when it carries none.
+pub const CIRCUIT_LIFE: Duration = Duration::from_secs(3600);
+/// A circuit of another in which nothing moved for this long is destroyed.
+pub const RELAY_IDLE: Duration = Duration::from_secs(900);
+/// A circuit of another that is older than this is destroyed.
+pub const RELAY_LIFE: Duration = Duration::from_secs(2 * 3600);
+/// An own circuit that is not built after this long has failed.
+pub const BUILD_PATIENCE: Duration = Duration::from_secs(8);
+/// An own circuit with open streams from which nothing came for this long and two round trips is probed.
+pub const PROBE_AFTER: Duration = Duration::from_secs(1);
+/// A probe unanswered, and nothing else heard, for this long and four round trips: the circuit has failed.
+pub const PROBE_PATIENCE: Duration = Duration::from_secs(2);
+/// Circuits built beforehand.
+pub const CIRCUITS_READY: usize = 3;
+/// Own circuits at once. Beyond it streams wait for one to end.
+pub const OWN_CIRCUITS_MAX: usize = 256;
+/// Own circuits of one job.
+pub const CIRCUITS_PER_JOB_MAX: usize = 24;
+/// Further circuits tried for a stream, or for a part of a fetch, whose circuit failed (DESIGN 5).
+pub const FURTHER_CIRCUITS: u32 = 2;
+/// The same for circuits that failed before they were built: nothing was said over those.
+pub const FURTHER_BUILDS: u32 = 6;
+/// The wait before a further circuit is tried; longer each time.
+pub const LOST_WAIT: Duration = Duration::from_millis(300);
+/// Circuits a fetch spreads its parts over.
+pub const FETCH_LANES: u32 = 3;
+/// Circuits a publication spreads its extents over; it reads back and announces through others.
+pub const PUBLISH_LANES: u32 = 3;
+/// Circuits a search spreads its words over.
+pub const SEARCH_LANES: u32 = 8;
+/// A relay of a circuit that failed is not chosen again for this long, unless there is no other.
+pub const DOUBT: Duration = Duration::from_secs(600);
+/// Relays in doubt that are remembered. Beyond it the oldest is forgotten.
+pub const DOUBTS_MAX: usize = 256;
+/// A guard's standby is used when the guard has been away for this long (DESIGN 5).
+pub const GUARD_AWAY: Duration = Duration::from_secs(600);
+/// A guard that has been in no view for this many days is given up.
+pub const GUARD_ABSENT_DAYS: u32 = 30;
+/// A guard and its standbys.
+pub const GUARDS: usize = 3;
+/// Days a guard is kept at least, and how many more at the most, by chance.
+pub const GUARD_DAYS: (u32, u32) = (120, 150);
+/// Nodes in the middle of circuits at one time.
+pub const MIDDLES: usize = 4;
+/// Days a node stays among them at least, and how many more at the most, by chance.
+pub const MIDDLE_DAYS: (u32, u32) = (2, 5);
+/// Before a first guard is chosen no new node has been heard of for this long, or the wait has been [`SETTLE_LONGEST`]:
+/// whoever is met first must not be the guard for that.
+pub const SETTLE: Duration = Duration::from_secs(20);
+/// The longest wait for that.
+pub const SETTLE_LONGEST: Duration = Duration::from_secs(90);
+/// The same on a local network.
+pub const SETTLE_LOCAL: Duration = Duration::from_millis(300);
+/// How often a guard that is away is tried.
+pub const GUARD_RETRY: Duration = Duration::from_secs(5);
+
 // Exchanges
 
 /// A client's exchange in which nothing happened for this long has failed.
@@ -136,6 +238,11 @@ pub const HITS_MAX: usize = 500;
 /// Nodes asked for one placement of a keyword.
 pub const QUERY_TRIES: usize = 3;
 
+const _: () = assert!(
+    CREATES_REMEMBERED
+        >= (CREATES_PER_SECOND * 60 * 2 * CREATE_SKEW_MINUTES + CREATES_BURST) as usize
+);
+const _: () = assert!(CIRCUIT_BURST > CIRCUIT_LOW_WATER && CIRCUIT_WINDOW <= CIRCUIT_WINDOW_MAX);
 const _: () = assert!(SERVING_MAX < STREAMS_ACCEPTED_MAX);
 const _: () = assert!(STREAM_LOW_WATER < STREAM_WINDOW as usize);
 const _: () = assert!(FETCH_PARTS_PER_STORER <= FETCH_PARTS);

@@ -1,7 +1,5 @@
 //! The root: takes events apart, hands them to the machines, carries effects between them. Holds no protocol rule.
 
-mod observe;
-
 use std::collections::VecDeque;
 
 use rand_chacha::ChaCha20Rng;
@@ -9,27 +7,61 @@ use rand_core::SeedableRng;
 use std::sync::Arc;
 
 use crate::action::{Outbox, StoreRequest};
+use crate::carriage::Carriage;
+use crate::circuit::{Circuits, OnionKeys, Setting};
 use crate::command::Command;
 use crate::config::Config;
-use crate::effect::{Ctx, Effect, Owner, Tickets, Waiting};
+use crate::effect::{Ctx, Effect, Owner, Routes, Tickets, Waiting};
 use crate::event::{Computed, Event, StoreOutcome};
-use crate::exchange::{ExchangeEvent, Exchanges};
+use crate::exchange::Exchanges;
 use crate::fetch::Fetches;
-use crate::ids::Counter;
-use crate::link::{LinkEvent, Links};
+use crate::ids::{Counter, JobId};
+use crate::link::Links;
 use crate::peers::{Own, Peers};
 use crate::publish::{Publishes, Wish};
+use crate::report::Report;
 use crate::search::Searches;
 use crate::serve::Serve;
 use crate::stats::Stats;
 use crate::time::Time;
-use crate::wire::frame::CloseReason;
+
+/// What carries streams.
+macro_rules! carriage {
+    ($node:ident) => {
+        &mut Carriage {
+            links: &mut $node.links,
+            circuits: &mut $node.circuits,
+            view: $node.peers.view(),
+        }
+    };
+}
+
+/// The machines and what they share during one event.
+macro_rules! ctx {
+    ($node:ident, $now:expr, $out:expr) => {
+        Ctx {
+            now: $now,
+            rng: &mut $node.rng,
+            stats: &mut $node.stats,
+            effects: &mut $node.effects,
+            exchanges: &mut $node.exchange_names,
+            routes: &$node.routes,
+            tickets: &mut $node.tickets,
+            out: $out,
+        }
+    };
+}
+
+mod carry;
+mod observe;
 
 /// Why a node wants to be woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Why {
     /// Links: silence, idleness.
     Links,
+    /// Circuits: those that do not hold, those that are to be built.
+    Circuits,
     /// Exchanges that run out of patience.
     Exchanges,
     /// Membership: gossip, neighbours, the own descriptor.
@@ -47,6 +79,7 @@ pub enum Why {
 /// One node of the network.
 pub struct Node {
     links: Links,
+    circuits: Circuits,
     exchanges: Exchanges,
     peers: Peers,
     serve: Serve,
@@ -58,24 +91,10 @@ pub struct Node {
     stats: Stats,
     effects: VecDeque<Effect>,
     exchange_names: Counter,
+    routes: Routes,
     tickets: Tickets,
     day: u32,
     started: bool,
-}
-
-/// The machines and what they share during one event.
-macro_rules! ctx {
-    ($node:ident, $now:expr, $out:expr) => {
-        Ctx {
-            now: $now,
-            rng: &mut $node.rng,
-            stats: &mut $node.stats,
-            effects: &mut $node.effects,
-            exchanges: &mut $node.exchange_names,
-            tickets: &mut $node.tickets,
-            out: $out,
-        }
-    };
 }
 
 impl Node {
@@ -85,10 +104,23 @@ impl Node {
         let network = config.network;
         let (id, replicas) = (network.id(), network.params.replicas);
         let provider = config.provider;
+        let onion = config.onion.public();
+        let onions = Arc::new(OnionKeys {
+            current: config.onion,
+            previous: config.onion_previous,
+        });
+        let setting = Setting {
+            network: id,
+            provider: Arc::clone(&provider),
+            own_id: config.id,
+            onions: Arc::clone(&onions),
+            hops: network.params.hops,
+            guards: config.guards,
+        };
         let own = Own {
             id: config.id,
             link: config.link,
-            onion: config.onion.public(),
+            onion,
             identity: config.identity,
             network: id,
             local: network.params.local,
@@ -104,17 +136,14 @@ impl Node {
             fetches: Fetches::new(id, replicas, Arc::clone(&provider)),
             publishes: Publishes::new(network.duplicate(), Arc::clone(&provider)),
             searches: Searches::new(network),
-            exchanges: Exchanges::new(
-                id,
-                Arc::clone(&provider),
-                config.onion,
-                config.onion_previous,
-            ),
+            exchanges: Exchanges::new(id, Arc::clone(&provider), onions),
+            circuits: Circuits::new(setting, now),
             provider,
             rng: ChaCha20Rng::from_seed(seed),
             stats: Stats::default(),
             effects: VecDeque::new(),
             exchange_names: Counter::default(),
+            routes: Routes::default(),
             tickets: Tickets::default(),
             day: 0,
             started: false,
@@ -123,6 +152,9 @@ impl Node {
 
     /// Takes one event. Afterwards everything to do is in `out`. The first event of all starts the node.
     pub fn handle(&mut self, now: Time, event: Event, out: &mut Outbox) {
+        self.peers.set_now(now);
+        let guarding = self.circuits.guarding(self.peers.view(), now);
+        self.peers.set_circuits(guarding);
         if !self.started {
             self.started = true;
             let mut ctx = ctx!(self, now, out);
@@ -184,6 +216,7 @@ impl Node {
         let tomorrow = Time::from_secs((u64::from(self.day) + 1) * 86_400);
         [
             self.links.deadline().map(|at| (at, Why::Links)),
+            self.circuits.deadline().map(|at| (at, Why::Circuits)),
             self.exchanges.deadline().map(|at| (at, Why::Exchanges)),
             Some((self.peers.deadline(), Why::Peers)),
             self.fetches.deadline().map(|at| (at, Why::Fetch)),
@@ -196,7 +229,36 @@ impl Node {
         .min()
     }
 
+    /// Whether a job may begin; if not, its user is told.
+    fn may_begin(&mut self, job: JobId, fewer: bool, now: Time, out: &mut Outbox) -> bool {
+        let view = self.peers.view();
+        let begun = self.circuits.begin(job, fewer, view);
+        let route = self.circuits.route(job, view, now);
+        self.routes.insert(job, route);
+        if let Err(failure) = begun {
+            ctx!(self, now, out).report(job, Report::Failed(failure));
+        }
+        begun.is_ok()
+    }
+
     fn command(&mut self, command: Command, now: Time, out: &mut Outbox) {
+        let wish = match &command {
+            Command::Publish {
+                job, fewer_hops, ..
+            }
+            | Command::Search {
+                job, fewer_hops, ..
+            }
+            | Command::Fetch {
+                job, fewer_hops, ..
+            } => Some((*job, *fewer_hops)),
+            Command::Cancel { .. } | Command::Join { .. } => None,
+        };
+        if let Some((job, fewer)) = wish
+            && !self.may_begin(job, fewer, now, out)
+        {
+            return;
+        }
         let mut ctx = ctx!(self, now, out);
         match command {
             Command::Publish {
@@ -206,6 +268,7 @@ impl Node {
                 kind,
                 terms,
                 extra,
+                fewer_hops: _,
             } => {
                 self.publishes.begin(
                     job,
@@ -224,6 +287,7 @@ impl Node {
                 job,
                 words,
                 patience,
+                fewer_hops: _,
             } => {
                 self.searches
                     .begin(job, &words, patience, &self.peers, &mut ctx);
@@ -232,6 +296,7 @@ impl Node {
                 job,
                 capability,
                 resume,
+                fewer_hops: _,
             } => {
                 self.fetches.begin(
                     job,
@@ -286,125 +351,6 @@ impl Node {
         }
     }
 
-    fn link_events(&mut self, events: Vec<LinkEvent>, now: Time, out: &mut Outbox) {
-        for event in events {
-            let mut ctx = ctx!(self, now, out);
-            let answers = match event {
-                LinkEvent::Up {
-                    link,
-                    address,
-                    dialed,
-                    ..
-                } => {
-                    self.peers
-                        .up(link, address, dialed, &mut self.links, &mut ctx);
-                    Vec::new()
-                }
-                LinkEvent::Down { remote } => {
-                    self.peers.down(&remote, &mut ctx);
-                    Vec::new()
-                }
-                LinkEvent::Unreachable(remote) => {
-                    self.peers.unreachable(&remote, &mut self.links, &mut ctx);
-                    Vec::new()
-                }
-                LinkEvent::Control { link, message } => {
-                    self.peers.control(link, message, &mut self.links, &mut ctx);
-                    Vec::new()
-                }
-                LinkEvent::Accepted(stream) => {
-                    self.exchanges.accepted(stream, &mut self.links, &mut ctx)
-                }
-                LinkEvent::Readable(stream) => {
-                    self.exchanges.readable(stream, &mut self.links, &mut ctx)
-                }
-                LinkEvent::Drained(stream) => self.exchanges.drained(stream).into_iter().collect(),
-                LinkEvent::Closed { stream, clean } => {
-                    let event = self.exchanges.closed(stream, clean);
-                    self.links.discard(stream, &mut ctx);
-                    event.into_iter().collect()
-                }
-            };
-            self.exchange_events(answers, now, out);
-        }
-    }
-
-    fn exchange_events(&mut self, events: Vec<ExchangeEvent>, now: Time, out: &mut Outbox) {
-        // A queue, not a call for each: what fails at once may lead to the next, thousands of times.
-        let mut events = VecDeque::from(events);
-        self.effects(&mut events, now, out);
-        while let Some(event) = events.pop_front() {
-            if !self.exchanges.concerns(&event) {
-                continue;
-            }
-            let mut ctx = ctx!(self, now, out);
-            let peers = &mut self.peers;
-            match event {
-                ExchangeEvent::Client { owner, answer, .. } => match owner {
-                    Owner::Fetch { job, slot } => {
-                        self.fetches.answered(job, slot, answer, peers, &mut ctx)
-                    }
-                    Owner::Publish { job, slot } => {
-                        self.publishes.answered(job, slot, answer, peers, &mut ctx)
-                    }
-                    Owner::Search { job, slot } => {
-                        self.searches.answered(job, slot, answer, peers, &mut ctx)
-                    }
-                },
-                ExchangeEvent::Served { exchange, ask } => {
-                    let link = self
-                        .exchanges
-                        .stream(exchange)
-                        .and_then(|stream| self.links.carrier(stream));
-                    self.serve
-                        .asked(exchange, link, ask, peers, &*self.provider, &mut ctx);
-                }
-            }
-            self.effects(&mut events, now, out);
-        }
-    }
-
-    /// Carries out what the machines want of each other. What comes of that is appended to `events`.
-    fn effects(&mut self, events: &mut VecDeque<ExchangeEvent>, now: Time, out: &mut Outbox) {
-        while let Some(effect) = self.effects.pop_front() {
-            let mut ctx = ctx!(self, now, out);
-            let (links, exchanges) = (&mut self.links, &mut self.exchanges);
-            let event = match effect {
-                Effect::Ask {
-                    exchange,
-                    owner,
-                    target,
-                    request,
-                } => {
-                    let way = self.peers.view().way(&target);
-                    exchanges.ask(exchange, owner, way, &request, links, &mut ctx)
-                }
-                Effect::Chunk {
-                    exchange,
-                    index,
-                    body,
-                } => {
-                    exchanges.chunk(exchange, index, &body, links, now);
-                    None
-                }
-                Effect::Answer { exchange, reply } => {
-                    exchanges.answer(exchange, &reply, links, now);
-                    None
-                }
-                Effect::More { exchange } => exchanges.more(exchange, links),
-                Effect::Finish { exchange } => {
-                    exchanges.end(exchange, CloseReason::Done, links, &mut ctx);
-                    None
-                }
-                Effect::Abort { exchange } => {
-                    exchanges.end(exchange, CloseReason::Failed, links, &mut ctx);
-                    None
-                }
-            };
-            events.extend(event);
-        }
-    }
-
     /// Whatever is due.
     fn due(&mut self, now: Time, out: &mut Outbox) {
         if self.day != now.day() {
@@ -418,10 +364,13 @@ impl Node {
         if self.links.deadline().is_some_and(|at| at <= now) {
             self.links.tick(&mut ctx!(self, now, out));
         }
+        if self.circuits.deadline().is_some_and(|at| at <= now) {
+            self.tick_circuits(now, out);
+        }
         if self.exchanges.deadline().is_some_and(|at| at <= now) {
             let events = self
                 .exchanges
-                .tick(&mut self.links, &mut ctx!(self, now, out));
+                .tick(carriage!(self), &mut ctx!(self, now, out));
             self.exchange_events(events, now, out);
         }
         self.fetches
@@ -431,14 +380,34 @@ impl Node {
         self.searches.tick(&self.peers, &mut ctx!(self, now, out));
     }
 
+    fn tick_circuits(&mut self, now: Time, out: &mut Outbox) {
+        let (fetches, publishes, searches) = (&self.fetches, &self.publishes, &self.searches);
+        let alive = |job| fetches.has(job) || publishes.has(job) || searches.has(job);
+        self.routes.retain(|&job, _| alive(job));
+        let mut ctx = ctx!(self, now, out);
+        self.circuits
+            .tick(&alive, self.peers.view(), &mut self.links, &mut ctx);
+        let guarding = self.circuits.guarding(self.peers.view(), now);
+        self.peers.set_circuits(guarding);
+        for (&job, route) in &mut self.routes {
+            *route = self.circuits.route(job, self.peers.view(), now);
+        }
+        for node in self.circuits.relied_on() {
+            self.peers.rely_on(&node, &mut ctx!(self, now, out));
+        }
+    }
+
     /// Carries out effects and hands records over until neither brings anything new.
     fn settle(&mut self, now: Time, out: &mut Outbox) {
         loop {
             self.exchange_events(Vec::new(), now, out);
-            let events = self.links.flush(&mut ctx!(self, now, out));
-            if events.is_empty() && self.effects.is_empty() {
+            let mut ctx = ctx!(self, now, out);
+            let own = self.circuits.flush(&mut self.links, &mut ctx);
+            let events = self.links.flush(&mut ctx);
+            if own.is_empty() && events.is_empty() && self.effects.is_empty() {
                 return;
             }
+            self.circuit_events(own, now, out);
             self.link_events(events, now, out);
         }
     }

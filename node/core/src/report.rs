@@ -15,6 +15,8 @@ pub enum Report {
         capability: Box<Capability>,
         /// How well it went.
         summary: PublishSummary,
+        /// By which way its requests went.
+        route: Route,
     },
     /// A search is over (`last`), or has more to show.
     Found {
@@ -26,14 +28,29 @@ pub enum Report {
         answered: u32,
         /// Whether this is all.
         last: bool,
+        /// By which way its requests went.
+        route: Route,
     },
     /// A fetch is complete.
     Fetched {
         /// The file's length in bytes.
         length: u64,
+        /// By which way its requests went.
+        route: Route,
     },
     /// It cannot be done.
     Failed(Failure),
+}
+
+/// By which way a job's requests went: what the user is told of it at the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Route {
+    /// Relays between this node and the storers; 0: they saw this node.
+    pub hops: u8,
+    /// For how many days the guard has been kept; none without a guard.
+    pub guard_days: Option<u32>,
+    /// Other nodes known that relay.
+    pub relays: u32,
 }
 
 /// How far a job is.

@@ -77,8 +77,48 @@ pub struct Stats {
     pub dials_failed: u64,
     /// Links others made.
     pub accepted: u64,
+    /// Circuits, own and others'.
+    pub circuits: CircuitStats,
     /// Answer times of own requests in milliseconds: counts in buckets 1, 2, 4, … 2^15 and above.
     pub latency: [u64; 17],
+}
+
+/// What was counted of circuits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CircuitStats {
+    /// Own circuits that were built.
+    pub built: u64,
+    /// Own circuits that were not, or broke, by cause.
+    pub failures: BTreeMap<&'static str, u64>,
+    /// Build times of own circuits in milliseconds: counts in buckets 1, 2, 4, … 2^15 and above.
+    pub build_times: [u64; 17],
+    /// Circuits of others that were accepted.
+    pub relayed: u64,
+    /// Circuits of others that are open now.
+    pub relayed_now: u64,
+    /// Circuits of others that were refused.
+    pub refused: u64,
+    /// Cells passed on for others, both ways.
+    pub cells_relayed: u64,
+    /// Streams carried to their node as the last hop for others.
+    pub exit_streams: u64,
+    /// Cells of own circuits sent.
+    pub cells_out: u64,
+    /// Cells of own circuits received.
+    pub cells_in: u64,
+}
+
+impl CircuitStats {
+    /// Counts the building of one.
+    pub(crate) fn built_in(&mut self, took: core::time::Duration) {
+        self.build_times[bucket(took)] += 1;
+    }
+}
+
+/// The bucket of a duration: 1, 2, 4, … 2^15 milliseconds and above.
+fn bucket(took: core::time::Duration) -> usize {
+    let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1);
+    (63 - millis.leading_zeros()).min(16) as usize
 }
 
 impl Stats {
@@ -101,9 +141,7 @@ impl Stats {
 
     /// Counts one answer time.
     pub(crate) fn answered_in(&mut self, took: core::time::Duration) {
-        let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1);
-        let bucket = (63 - millis.leading_zeros()).min(16) as usize;
-        self.latency[bucket] += 1;
+        self.latency[bucket(took)] += 1;
     }
 }
 
@@ -116,6 +154,14 @@ pub struct Held {
     pub dials: usize,
     /// Streams that have a state here, own and others'.
     pub streams: usize,
+    /// Circuits on links: own ones once, others' up to twice.
+    pub hops: usize,
+    /// Cells waiting to be handed to links.
+    pub cells: usize,
+    /// Creates of others waiting for their turn.
+    pub creates: usize,
+    /// Circuits of others that have a state here.
+    pub relayed: usize,
     /// Bytes of streams and control messages not yet handed to links.
     pub unsent: usize,
     /// Bytes of streams that have arrived and were not taken.
@@ -145,6 +191,29 @@ pub struct Standing {
     pub addresses: Vec<std::net::SocketAddr>,
     /// Jobs under way.
     pub jobs: usize,
+    /// Relays a path of this network has; 0: requests go straight to the storers, which see this node.
+    pub hops: u8,
+    /// Other nodes known that relay.
+    pub relays: usize,
+    /// How many more nodes must be known before a path of that length can be chosen; 0: enough are.
+    pub relays_missing: usize,
+    /// The guard in use.
+    pub guard: Option<GuardStanding>,
+    /// Own circuits that are ready.
+    pub circuits_ready: usize,
+}
+
+/// The node every circuit of this node begins at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GuardStanding {
+    /// Which.
+    pub node: oboro_crypto::ids::NodeId,
+    /// For how many days it has been kept.
+    pub days: u32,
+    /// Whether a link to it is up.
+    pub linked: bool,
+    /// Whether it is a standby: the first choice has been away for ten minutes or longer.
+    pub standby: bool,
 }
 
 /// One linked node.

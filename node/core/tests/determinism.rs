@@ -16,9 +16,9 @@ use world::World;
 
 const CHILD: &str = "OBORO_DETERMINISM_CHILD";
 
-/// A small network's life: a digest of every action of every node in order, and what came of it.
-fn life() -> String {
-    let mut world = World::new(6, 42);
+/// A small network's life, over so many hops: a digest of every action of every node in order, and what came of it.
+fn life(hops: u8) -> String {
+    let mut world = World::with_hops(6, 42, hops);
     world.settle();
     let file: Vec<u8> = (0..400_000u32).map(|i| (i % 251) as u8).collect();
     let capability = world.publish(1, "the same 朧 again", &file);
@@ -35,7 +35,7 @@ fn life() -> String {
 #[test]
 fn two_processes_with_one_seed_do_the_same() {
     if std::env::var_os(CHILD).is_some() {
-        println!("{}", life());
+        println!("{} {}", life(0), life(3));
         return;
     }
     let run = || {
@@ -53,13 +53,15 @@ fn two_processes_with_one_seed_do_the_same() {
             .find_map(|line| line.find("life ").map(|at| line[at..].to_owned()))
             .unwrap_or_else(|| panic!("the child said: {text}"))
     };
-    assert_eq!(run(), run());
+    let (one, other) = (run(), run());
+    assert_eq!(one.matches("life ").count(), 2, "{one}");
+    assert_eq!(one, other);
 }
 
 #[test]
 fn another_seed_gives_other_actions() {
     let actions = |seed| {
-        let mut world = World::new(3, seed);
+        let mut world = World::with_hops(5, seed, 3);
         world.settle();
         world.chain
     };

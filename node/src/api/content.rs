@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Failure, JobId, path};
+use super::{Failure, JobId, Route, path};
 
 /// Asks the node to publish one file.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,12 +17,17 @@ pub struct PublishRequest {
     /// The title searchers see; `None`: the file's name.
     #[serde(default)]
     pub title: Option<String>,
-    /// The words it is found by; `None`: the terms of the title and of the file's name.
+    /// What it is found by besides the words of the title: words, or phrases that are taken apart into words; `None`:
+    /// the file's name; an empty list: the title alone.
     #[serde(default)]
     pub keywords: Option<Vec<String>>,
     /// Equal files get equal URNs: saves space, and lets who knows the file recognise it.
     #[serde(default)]
     pub convergent: bool,
+    /// Whether fewer relays than the network asks for will do when there are not enough: a storer or a single relay may
+    /// then learn who asks. Left out when false, so that a node that doesn't know it yet is not confused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fewer_hops: bool,
 }
 
 /// Asks the network for files by words.
@@ -33,6 +38,10 @@ pub struct SearchRequest {
     pub words: Vec<String>,
     /// Patience in milliseconds.
     pub timeout_ms: u64,
+    /// Whether fewer relays than the network asks for will do when there are not enough: a storer or a single relay may
+    /// then learn who asks. Left out when false, so that a node that doesn't know it yet is not confused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fewer_hops: bool,
 }
 
 /// One file found.
@@ -72,6 +81,9 @@ pub struct SearchResults {
     /// What the user should know about this search, if anything.
     #[serde(default)]
     pub note: Option<String>,
+    /// By which way it was asked; `None` if nobody was, or if an older version asked.
+    #[serde(default)]
+    pub route: Option<Route>,
 }
 
 /// Asks the node to fetch one file, named either by `urn` or by `n`.
@@ -93,6 +105,10 @@ pub struct FetchRequest {
     /// Whether an existing file may be replaced.
     #[serde(default)]
     pub overwrite: bool,
+    /// Whether fewer relays than the network asks for will do when there are not enough: a storer or a single relay may
+    /// then learn who asks. Left out when false, so that a node that doesn't know it yet is not confused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fewer_hops: bool,
 }
 
 /// What a job does.
@@ -163,6 +179,9 @@ pub struct Job {
     pub resumed_bytes: u64,
     /// Requests that had to be repeated elsewhere.
     pub retries: u64,
+    /// By which way its requests went; known when it is done.
+    #[serde(default)]
+    pub route: Option<Route>,
 }
 
 /// `Debug` that says nothing.

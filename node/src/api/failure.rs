@@ -33,6 +33,12 @@ pub enum Code {
     NotJoined,
     /// The node is joined but nobody it needs could be reached.
     NoRoute,
+    /// Too few nodes are known for the relays of a path and the storer to be different ones.
+    TooFewRelays,
+    /// The guard does not answer, and is kept.
+    GuardAway,
+    /// Circuits fail one after another.
+    NoCircuit,
     /// This node's or the storers' policy refuses it.
     Refused,
     /// It was found, but too few of its chunks could be had.
@@ -62,7 +68,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for tables and tests.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 26] = [
         Self::Failed,
         Self::Usage,
         Self::Partly,
@@ -74,6 +80,9 @@ impl Code {
         Self::TimedOut,
         Self::NotJoined,
         Self::NoRoute,
+        Self::TooFewRelays,
+        Self::GuardAway,
+        Self::NoCircuit,
         Self::Refused,
         Self::NotRetrievable,
         Self::StoreDamaged,
@@ -108,7 +117,11 @@ impl Code {
             Self::AlreadyRunning => 11,
             Self::PassphraseNeeded | Self::WrongPassphrase => 12,
             Self::TimedOut => 13,
-            Self::NotJoined | Self::NoRoute => 14,
+            Self::NotJoined
+            | Self::NoRoute
+            | Self::TooFewRelays
+            | Self::GuardAway
+            | Self::NoCircuit => 14,
             Self::Refused => 15,
             Self::NotRetrievable => 16,
             Self::StoreDamaged => 20,

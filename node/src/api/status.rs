@@ -34,6 +34,9 @@ pub struct Status {
     pub missing: Vec<String>,
     /// The first characters of the node id.
     pub node_id_short: String,
+    /// The node id in hexadecimal.
+    #[serde(default)]
+    pub node_id: String,
     /// The network's name.
     pub network: String,
     /// Addresses it listens on.
@@ -50,12 +53,43 @@ pub struct Status {
     pub cache: CacheUse,
     /// Seconds since it started.
     pub uptime_s: u64,
-    /// Relays between a requester and a storer.
+    /// Relays a path of this network has; 0: storers see who asks.
     pub hops: u8,
-    /// What that means, in plain words.
+    /// What that means just now, in plain words.
     pub anonymity: String,
+    /// The node every circuit of this node begins at, once there is one.
+    #[serde(default)]
+    pub guard: Option<Guard>,
+    /// Own circuits that are ready.
+    #[serde(default)]
+    pub circuits_ready: usize,
+    /// Other nodes known that relay.
+    #[serde(default)]
+    pub relays: usize,
+    /// How many more nodes must be known for a path of that length; 0: enough are.
+    #[serde(default)]
+    pub relays_missing: usize,
     /// Jobs that run.
     pub jobs_active: usize,
+}
+
+/// The node every circuit begins at. Shown to this node's own user only: who knows it knows where to watch.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guard {
+    /// Its node id in hexadecimal.
+    pub node: String,
+    /// For how many days it has been kept.
+    pub days: u32,
+    /// Whether a link to it is up.
+    pub linked: bool,
+    /// Whether it stands in for the first choice, which does not answer.
+    pub standby: bool,
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Guard(..)")
+    }
 }
 
 /// How full the cache is.
@@ -132,6 +166,8 @@ pub struct Stats {
     pub classes: Classes,
     /// Streams by fate.
     pub streams: Streams,
+    /// Circuits, own and others'.
+    pub circuits: Circuits,
     /// What others asked and got.
     pub served: Served,
     /// What others gave to keep.
@@ -190,6 +226,32 @@ pub struct Streams {
     pub refused: u64,
     /// Ended by a failure.
     pub failed: u64,
+}
+
+/// Circuits, own and others'. Nothing here tells whose, to where or through whom.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Circuits {
+    /// Own circuits that were built.
+    pub built: u64,
+    /// Own circuits that were not, or broke, by cause.
+    pub failures: BTreeMap<String, u64>,
+    /// How long it took to build an own one.
+    pub build_time: Latency,
+    /// Cells of own circuits received.
+    pub cells_in: u64,
+    /// Cells of own circuits sent.
+    pub cells_out: u64,
+    /// Circuits of others that are open now.
+    pub relayed_now: u64,
+    /// Circuits of others in all.
+    pub relayed: u64,
+    /// Circuits refused to others.
+    pub refused: u64,
+    /// Cells passed on for others, both ways.
+    pub cells_relayed: u64,
+    /// Streams carried to their node as the last relay for others.
+    pub exit_streams: u64,
 }
 
 /// What others asked and got.
@@ -258,12 +320,12 @@ pub struct Handshakes {
     pub rejected: BTreeMap<String, u64>,
 }
 
-/// Time from a request of ours to its answer; `None` before the first answer.
+/// How long something took; `None` before the first one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Latency {
-    /// Half the answers were faster, in milliseconds.
+    /// Half of them were faster, in milliseconds.
     pub median_ms: Option<u64>,
-    /// 95 of 100 answers were faster, in milliseconds.
+    /// 95 of 100 were faster, in milliseconds.
     pub p95_ms: Option<u64>,
 }

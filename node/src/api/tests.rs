@@ -7,7 +7,10 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{Code, Failure, FetchRequest, Job, JobKind, JobState, PublishRequest};
+use super::{
+    Code, Failure, FetchRequest, Job, JobKind, JobState, PublishRequest, SearchRequest,
+    SearchResults, Status,
+};
 
 #[test]
 fn a_failure_has_fixed_json() {
@@ -53,8 +56,43 @@ fn debug_keeps_quiet_about_content() {
         fetched_bytes: 0,
         resumed_bytes: 0,
         retries: 0,
+        route: None,
     };
     assert!(!format!("{job:?}{:?}", job.failure).contains("SENSITIVE"));
+}
+
+#[test]
+fn a_wish_for_fewer_hops_is_sent_only_if_there_is_one_so_that_an_older_node_is_not_confused() {
+    let old = r#"{"words":["a"],"timeout_ms":1}"#;
+    let mut request: SearchRequest = serde_json::from_str(old).unwrap();
+    assert!(!request.fewer_hops);
+    assert_eq!(serde_json::to_string(&request).unwrap(), old);
+    request.fewer_hops = true;
+    let new = r#"{"words":["a"],"timeout_ms":1,"fewer_hops":true}"#;
+    assert_eq!(serde_json::to_string(&request).unwrap(), new);
+    assert!(serde_json::from_str::<SearchRequest>(new).unwrap() == request);
+}
+
+#[test]
+fn answers_of_a_version_without_circuits_are_read() {
+    let mut status = serde_json::to_value(Status::default()).unwrap();
+    let fields = status.as_object_mut().unwrap();
+    for later in [
+        "node_id",
+        "guard",
+        "circuits_ready",
+        "relays",
+        "relays_missing",
+    ] {
+        assert!(fields.remove(later).is_some(), "{later}");
+    }
+    assert_eq!(
+        serde_json::from_value::<Status>(status).unwrap(),
+        Status::default()
+    );
+    let results = json!({"hits": [], "complete": true, "asked": 4, "answered": 4});
+    let results: SearchResults = serde_json::from_value(results).unwrap();
+    assert_eq!(results.route, None);
 }
 
 #[test]
@@ -72,6 +110,7 @@ proptest! {
             title: None,
             output: PathBuf::from(OsString::from_vec(bytes)),
             overwrite: false,
+            fewer_hops: false,
         };
         let text = serde_json::to_string(&request).unwrap();
         prop_assert_eq!(serde_json::from_str::<FetchRequest>(&text).unwrap(), request);

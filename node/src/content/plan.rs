@@ -25,6 +25,7 @@ pub(crate) struct PublishPlan {
     pub(crate) kind: Kind,
     pub(crate) terms: Vec<Term>,
     pub(crate) extra: Vec<Term>,
+    pub(crate) fewer_hops: bool,
 }
 
 impl PublishPlan {
@@ -77,6 +78,7 @@ impl PublishPlan {
             kind,
             terms,
             extra,
+            fewer_hops: request.fewer_hops,
         })
     }
 }
@@ -108,14 +110,14 @@ impl FetchPlan {
         urn: &str,
         title: Option<String>,
         target: Target,
+        fewer_hops: bool,
     ) -> Result<Self, Failure> {
         let capability = fault::capability(urn)?;
-        let urn = capability.to_urn();
         target.check()?;
         let id = files
             .begin(Some(&target.output))
             .ok_or_else(|| taken(&target.output))?;
-        let planned = Self::prepare(files, id, capability, urn, title, &target);
+        let planned = Self::prepare(files, id, capability, title, &target, fewer_hops);
         if planned.is_err() {
             files.abandon(id);
         }
@@ -126,10 +128,11 @@ impl FetchPlan {
         files: &JobFiles,
         id: JobId,
         capability: Capability,
-        urn: String,
         title: Option<String>,
         target: &Target,
+        fewer_hops: bool,
     ) -> Result<Self, Failure> {
+        let urn = capability.to_urn();
         let left = files.inherit(&urn, &target.output).and_then(|left| {
             let part = Part::reopen(&left.part, left.part_len)?;
             Some((part, left.part_len, left.checkpoint?))
@@ -142,6 +145,7 @@ impl FetchPlan {
             urn: urn.clone(),
             output: target.output.clone(),
             overwrite: target.overwrite,
+            fewer_hops,
             part: part.path().to_owned(),
             part_len,
             checkpoint: resume.clone(),

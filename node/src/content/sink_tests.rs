@@ -97,7 +97,7 @@ fn start(home: &Path, file: &File) -> Running {
         output: home.join("out"),
         overwrite: false,
     };
-    let plan = FetchPlan::new(&files, &file.capability.to_urn(), None, target).unwrap();
+    let plan = FetchPlan::new(&files, &file.capability.to_urn(), None, target, false).unwrap();
     begin(files, plan)
 }
 
@@ -270,7 +270,7 @@ fn a_full_disk_fails_the_job_with_that_reason() {
         output: home.path().join("out"),
         overwrite: false,
     };
-    let mut plan = FetchPlan::new(&files, &file.capability.to_urn(), None, target).unwrap();
+    let mut plan = FetchPlan::new(&files, &file.capability.to_urn(), None, target, false).unwrap();
     plan.part = Part::full_disk(home.path().join("full"));
     let mut running = begin(files, plan);
     running.tell(file.write(0, 1));

@@ -172,6 +172,12 @@ mod tests {
             r#"{"words":["朧"],"timeout_ms":1}"#,
             r#"{"n":1,"output":"/x"}"#,
         ];
+        let fewer = fixed[2..].iter().map(|text| {
+            // Who may ask may allow fewer hops.
+            let text = text.replacen('{', r#"{"fewer_hops":true,"#, 1);
+            decode_each(text.as_bytes()).iter().position(|ok| *ok)
+        });
+        assert_eq!(fewer.collect::<Vec<_>>(), [Some(2), Some(3), Some(4)]);
         for (i, text) in fixed.iter().enumerate() {
             let read = decode_each(text.as_bytes());
             assert_eq!(read.iter().position(|ok| *ok), Some(i), "{text}");

@@ -53,7 +53,11 @@ fn http_status(code: Code) -> StatusCode {
         Code::Refused => StatusCode::FORBIDDEN,
         Code::NoSuch | Code::NothingFound => StatusCode::NOT_FOUND,
         Code::Exists | Code::AlreadyRunning => StatusCode::CONFLICT,
-        Code::NotJoined | Code::NoRoute => StatusCode::SERVICE_UNAVAILABLE,
+        Code::NotJoined
+        | Code::NoRoute
+        | Code::TooFewRelays
+        | Code::GuardAway
+        | Code::NoCircuit => StatusCode::SERVICE_UNAVAILABLE,
         Code::TimedOut => StatusCode::GATEWAY_TIMEOUT,
         Code::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,

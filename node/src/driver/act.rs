@@ -1,5 +1,6 @@
 //! Doing what the core wants done.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use oboro_core::Action;
@@ -7,12 +8,13 @@ use oboro_core::Failure as CoreFailure;
 use oboro_core::action::{SinkCommand, SourceCommand};
 use oboro_core::event::{Event, SinkEvent, SourceEvent};
 use oboro_core::ids::{JobId, LinkId};
-use oboro_core::report::Report;
+use oboro_core::report::{self, Report};
 use tokio::sync::mpsc::error::TrySendError;
 use tracing::error;
 
-use super::{Content, Driver};
-use crate::jobs::Ended;
+use super::{Content, Driver, Found};
+use crate::api::Route;
+use crate::jobs::{Ended, note};
 use crate::{fault, net};
 
 impl Driver {
@@ -43,6 +45,7 @@ impl Driver {
             }
             Action::Source { job, command } => self.tell_source(job, command),
             Action::Sink { job, command } => self.tell_sink(job, command),
+            Action::Guards(bytes) => self.keep_guards(bytes),
             Action::Report { job, report } => self.report(job, report),
         }
     }
@@ -89,6 +92,13 @@ impl Driver {
         }
     }
 
+    /// At once, since a node that forgets its guards would choose others, but not on this thread, which waits for no disk.
+    fn keep_guards(&mut self, bytes: Vec<u8>) {
+        self.guards.hand_over(bytes);
+        let guards = Arc::clone(&self.guards);
+        self.writes.spawn_blocking(move || guards.write());
+    }
+
     /// Lets a job's content thread finish what it was given.
     fn retire(&mut self, job: JobId) {
         match self.content.remove(&job) {
@@ -108,19 +118,27 @@ impl Driver {
                 asked,
                 answered,
                 last,
+                route,
             } => {
-                self.searches.found(job, hits, asked, answered, last);
+                let found = Found {
+                    hits,
+                    asked,
+                    answered,
+                    route: shown(route),
+                };
+                self.searches.found(job, found, last);
             }
             Report::Published {
                 capability,
                 summary,
+                route,
             } => {
-                let replicas = self.network.params.replicas;
-                let ended = self.table.published(job.0, &capability, &summary, replicas);
+                let note = note(&summary, self.network.params.replicas);
+                let ended = self.table.published(job.0, &capability, note, shown(route));
                 self.ended(job, ended);
             }
-            Report::Fetched { length } => {
-                let ended = self.table.fetched(job.0, length);
+            Report::Fetched { length, route } => {
+                let ended = self.table.fetched(job.0, length, shown(route));
                 self.ended(job, ended);
             }
             Report::Failed(failure) => self.failed(job, failure),
@@ -143,5 +161,13 @@ impl Driver {
             let files = self.files.clone();
             self.writes.spawn_blocking(move || ended.keep(&files));
         }
+    }
+}
+
+fn shown(route: report::Route) -> Route {
+    Route {
+        hops: route.hops,
+        guard_days: route.guard_days,
+        relays: route.relays,
     }
 }

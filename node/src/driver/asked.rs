@@ -33,6 +33,7 @@ pub(crate) enum Request {
     Search {
         words: Vec<String>,
         patience: Duration,
+        fewer_hops: bool,
         /// The number of the search, told at once, and what it brings, told at its end.
         begun: oneshot::Sender<JobId>,
         reply: oneshot::Sender<Result<Found, CoreFailure>>,
@@ -62,41 +63,44 @@ pub(crate) struct Found {
     pub(crate) hits: Vec<Hit>,
     pub(crate) asked: u32,
     pub(crate) answered: u32,
+    pub(crate) route: api::Route,
 }
 
 /// Searches under way. Bounded by the core, which refuses more jobs than it can do at once.
 #[derive(Default)]
 pub(super) struct Searches {
     count: u64,
-    waiting: BTreeMap<JobId, oneshot::Sender<Result<Found, CoreFailure>>>,
+    waiting: BTreeMap<JobId, Waiting>,
+}
+
+/// A search under way.
+struct Waiting {
+    reply: oneshot::Sender<Result<Found, CoreFailure>>,
+    /// What there was when the core last said.
+    latest: Option<Found>,
 }
 
 impl Searches {
     fn begin(&mut self, reply: oneshot::Sender<Result<Found, CoreFailure>>) -> JobId {
         let job = JobId(SEARCHES_FROM + self.count);
         self.count += 1;
-        self.waiting.insert(job, reply);
+        let waiting = Waiting {
+            reply,
+            latest: None,
+        };
+        self.waiting.insert(job, waiting);
         job
     }
 
-    pub(super) fn found(
-        &mut self,
-        job: JobId,
-        hits: Vec<Hit>,
-        asked: u32,
-        answered: u32,
-        last: bool,
-    ) {
+    /// A search is over (`last`), or there is something to say of it.
+    pub(super) fn found(&mut self, job: JobId, found: Found, last: bool) {
         if !last {
-            return;
-        }
-        if let Some(reply) = self.waiting.remove(&job) {
+            if let Some(waiting) = self.waiting.get_mut(&job) {
+                waiting.latest = Some(found);
+            }
+        } else if let Some(waiting) = self.waiting.remove(&job) {
             // Who gave up waiting does not need to be told.
-            let _ = reply.send(Ok(Found {
-                hits,
-                asked,
-                answered,
-            }));
+            let _ = waiting.reply.send(Ok(found));
         }
     }
 
@@ -107,11 +111,17 @@ impl Searches {
 
     /// Whether it was a search that failed.
     pub(super) fn failed(&mut self, job: JobId, failure: CoreFailure) -> bool {
-        let reply = self.waiting.remove(&job);
-        let was = reply.is_some();
+        let Some(waiting) = self.waiting.remove(&job) else {
+            return false;
+        };
+        let answer = match (failure, waiting.latest) {
+            // That nothing is there is an answer: how many said so, and by which way they were asked, goes with it.
+            (CoreFailure::NotFound, Some(found)) => Ok(found),
+            _ => Err(failure),
+        };
         // Who gave up waiting does not need to be told.
-        let _ = reply.map(|reply| reply.send(Err(failure)));
-        was
+        let _ = waiting.reply.send(answer);
+        true
     }
 }
 
@@ -138,6 +148,7 @@ impl Driver {
             Request::Search {
                 words,
                 patience,
+                fewer_hops,
                 begun,
                 reply,
             } => {
@@ -147,6 +158,7 @@ impl Driver {
                     job,
                     words,
                     patience,
+                    fewer_hops,
                 }));
             }
             Request::Watch(id, reply) => {
@@ -190,6 +202,7 @@ impl Driver {
             kind,
             terms,
             extra,
+            fewer_hops,
         } = plan;
         let (id, size, fault) = (JobId(job.id), source.size(), Fault::default());
         let thread = Source::start(id, source, secret, self.answers.clone(), fault.clone());
@@ -209,6 +222,7 @@ impl Driver {
             kind,
             terms,
             extra,
+            fewer_hops,
         }));
     }
 
@@ -220,6 +234,7 @@ impl Driver {
             part,
             record,
         } = plan;
+        let fewer_hops = record.fetch.as_ref().is_some_and(|fetch| fetch.fewer_hops);
         let (id, fault) = (JobId(job.id), Fault::default());
         let files = self.files.clone();
         let thread = Sink::start(part, record, files, self.answers.clone(), fault.clone());
@@ -237,6 +252,42 @@ impl Driver {
             job: id,
             capability,
             resume,
+            fewer_hops,
         }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(answered: u32) -> Found {
+        Found {
+            hits: Vec::new(),
+            asked: 4,
+            answered,
+            route: api::Route::default(),
+        }
+    }
+
+    /// A search of which the core has said something, and the answer to it when it fails.
+    fn failing(failure: CoreFailure) -> Result<Found, CoreFailure> {
+        let (mut searches, (reply, mut answer)) = (Searches::default(), oneshot::channel());
+        let job = searches.begin(reply);
+        searches.found(job, found(2), false);
+        searches.found(job, found(3), false);
+        assert!(searches.failed(job, failure));
+        assert!(!searches.failed(job, failure), "it ends once");
+        answer.try_recv().unwrap()
+    }
+
+    #[test]
+    fn a_search_that_finds_nothing_says_how_many_were_asked() {
+        let found = failing(CoreFailure::NotFound).ok().unwrap();
+        assert_eq!((found.asked, found.answered), (4, 3));
+        assert_eq!(
+            failing(CoreFailure::NoRoute).err(),
+            Some(CoreFailure::NoRoute)
+        );
     }
 }

@@ -26,7 +26,7 @@ pub(crate) use asked::{Found, Overview, Request};
 use crate::clock::Clock;
 use crate::compute::Compute;
 use crate::content::{FetchPlan, Sink, Source};
-use crate::home::Home;
+use crate::home::{Guards, Home};
 use crate::jobs::{JobFiles, Table};
 use crate::net::{Arrival, GRANT, Shared};
 use crate::storage::Storage;
@@ -61,6 +61,7 @@ pub(crate) struct Parts {
     pub(crate) storage: Storage,
     pub(crate) compute: Compute,
     pub(crate) files: Arc<JobFiles>,
+    pub(crate) guards: Guards,
     pub(crate) table: Table,
     pub(crate) resumed: Vec<FetchPlan>,
     pub(crate) listeners: Vec<JoinHandle<()>>,
@@ -88,6 +89,7 @@ pub(crate) struct Driver {
     storage: Storage,
     compute: Compute,
     files: Arc<JobFiles>,
+    guards: Arc<Guards>,
     table: Table,
     searches: Searches,
     listeners: Vec<JoinHandle<()>>,
@@ -102,7 +104,7 @@ pub(crate) struct Driver {
     content: BTreeMap<JobId, Content>,
     /// Content threads on their way out.
     ending: Vec<std::thread::JoinHandle<()>>,
-    /// Last states of jobs being written.
+    /// Last states of jobs, and guards, being written.
     writes: JoinSet<()>,
     stopping: bool,
     /// The core is told of no deadline before this.
@@ -156,6 +158,14 @@ impl Driver {
         }
     }
 
+    /// Does one thing that the core wants done, and ends.
+    #[cfg(test)]
+    pub(crate) async fn act_and_stop(parts: Parts, action: oboro_core::Action) {
+        let (mut driver, sources, _) = Self::new(parts);
+        driver.act(action);
+        driver.stop(sources).await;
+    }
+
     fn new(parts: Parts) -> (Self, Sources, Vec<FetchPlan>) {
         let driver = Self {
             core: parts.core,
@@ -166,6 +176,7 @@ impl Driver {
             storage: parts.storage,
             compute: parts.compute,
             files: parts.files,
+            guards: Arc::new(parts.guards),
             table: parts.table,
             searches: Searches::default(),
             listeners: parts.listeners,

@@ -35,6 +35,7 @@ impl Driver {
             storage,
             compute,
             content,
+            guards,
             mut ending,
             mut writes,
             table,
@@ -51,6 +52,8 @@ impl Driver {
                     warn!("a content thread panicked");
                 }
             }
+            // Nothing waits, unless a write failed before.
+            guards.write();
             compute.close();
             storage.close();
             // The lock goes last: who gets it finds everything written.

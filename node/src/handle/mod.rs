@@ -3,6 +3,7 @@
 //! Promises: clones are cheap and all of one node; a handle that outlives its node says so. Does not know the core's
 //! machines.
 
+mod privacy;
 mod search;
 mod view;
 
@@ -55,6 +56,7 @@ pub(crate) struct Inner {
     pub(crate) network: Network,
     pub(crate) shared: Arc<Shared>,
     pub(crate) facts: Facts,
+    /// What the last search that found something brought; kept in the jobs folder, too, over a restart.
     pub(crate) last_search: Mutex<Option<SearchResults>>,
 }
 
@@ -203,12 +205,13 @@ impl NodeApi for NodeHandle {
 
     async fn fetch(&self, request: FetchRequest) -> Result<JobId, Failure> {
         let (urn, title) = self.wanted(&request)?;
+        let fewer_hops = request.fewer_hops;
         let target = Target {
             output: request.output,
             overwrite: request.overwrite,
         };
         let plan = self
-            .prepare(move |files| FetchPlan::new(files, &urn, title, target))
+            .prepare(move |files| FetchPlan::new(files, &urn, title, target, fewer_hops))
             .await?;
         let id = plan.job.id;
         self.ask(|reply| Request::Fetch(Box::new(plan), reply))

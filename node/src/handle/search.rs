@@ -41,7 +41,11 @@ impl NodeHandle {
         &self,
         request: SearchRequest,
     ) -> Result<SearchResults, Failure> {
-        let SearchRequest { words, timeout_ms } = request;
+        let SearchRequest {
+            words,
+            timeout_ms,
+            fewer_hops,
+        } = request;
         if words.len() > WORDS_MAX || words.iter().map(String::len).sum::<usize>() > WORDS_BYTES_MAX
         {
             return Err(Failure::new(
@@ -55,6 +59,7 @@ impl NodeHandle {
         self.tell(Request::Search {
             words,
             patience,
+            fewer_hops,
             begun,
             reply,
         })
@@ -129,6 +134,7 @@ fn results(found: Found, today: u32) -> SearchResults {
         hits,
         asked,
         answered,
+        route,
     } = found;
     let hits = hits.into_iter().enumerate();
     SearchResults {
@@ -141,6 +147,7 @@ fn results(found: Found, today: u32) -> SearchResults {
         note: (answered < asked).then(|| {
             format!("{answered} of {asked} storers answered: there may be more; search again later")
         }),
+        route: Some(route),
     }
 }
 
@@ -151,6 +158,7 @@ fn empty() -> SearchResults {
         asked: 0,
         answered: 0,
         note: None,
+        route: None,
     }
 }
 
@@ -175,6 +183,7 @@ mod tests {
     use oboro_crypto::ids::Reference;
 
     use super::*;
+    use crate::api::Route;
 
     #[test]
     fn hits_are_numbered_from_one_and_silence_of_storers_is_told() {
@@ -199,6 +208,11 @@ mod tests {
             hits: vec![hit.clone(), hit],
             asked: 8,
             answered: 7,
+            route: Route {
+                hops: 3,
+                guard_days: Some(4),
+                relays: 9,
+            },
         };
         let results = results(found, 100);
         assert_eq!(
@@ -207,5 +221,6 @@ mod tests {
         );
         assert_eq!(results.hits[0].age_days, 10);
         assert!(!results.complete && results.note.is_some());
+        assert_eq!(results.route.unwrap().hops, 3);
     }
 }

@@ -11,16 +11,14 @@ use oboro_core::stats::{self as core, PeerStanding, Traffic};
 use oboro_crypto::ids::{LinkPublic, NodeId};
 use oboro_crypto::network::Network;
 
+use super::privacy;
 use crate::api::{
-    ANONYMITY_ZERO_HOPS, CacheUse, CacheWork, ClassTraffic, Classes, Direction, Handshakes,
-    Latency, NodeState, Peer, PeerState, Served, Stats, Status, Stored, Streams,
+    CacheUse, CacheWork, ClassTraffic, Classes, Direction, Handshakes, Latency, NodeState, Peer,
+    PeerState, Served, Stats, Status, Stored, Streams,
 };
 use crate::clock::Clock;
 use crate::driver::Overview;
 use crate::net::Counts;
-
-/// Relays between a requester and a storer while streams run over direct links.
-const HOPS: u8 = 0;
 
 /// Bytes in a chunk and in a sealed entry, for sums.
 const CHUNK: u64 = oboro_crypto::network::CHUNK_BYTES as u64;
@@ -55,6 +53,7 @@ pub(super) fn status(
         state,
         missing: missing(facts, state, overview),
         node_id_short: short(&facts.id.0),
+        node_id: HEXLOWER.encode(&facts.id.0),
         network: network.name.clone(),
         listen: facts.listen.iter().map(ToString::to_string).collect(),
         listed: facts.listed,
@@ -68,8 +67,12 @@ pub(super) fn status(
             entries: cache.entries,
         },
         uptime_s: facts.clock.uptime().as_secs(),
-        hops: HOPS,
-        anonymity: ANONYMITY_ZERO_HOPS.into(),
+        hops: standing.hops,
+        anonymity: privacy::anonymity(standing),
+        guard: standing.guard.as_ref().map(privacy::guard),
+        circuits_ready: standing.circuits_ready,
+        relays: standing.relays,
+        relays_missing: standing.relays_missing,
         jobs_active: overview.jobs,
     }
 }
@@ -89,7 +92,9 @@ fn missing(facts: &Facts, state: NodeState, overview: &Overview) -> Vec<String> 
                 .max(standing.view.saturating_sub(usize::from(facts.listed)))
         )),
         NodeState::Joining => missing.push("it has a link and waits for the list of nodes".into()),
-        NodeState::Starting | NodeState::Joined => {}
+        // Before it has joined, the next step is to join.
+        NodeState::Joined => missing.extend(privacy::missing(standing)),
+        NodeState::Starting => {}
     }
     if facts.listed && facts.listen.is_empty() {
         missing.push("it listens nowhere: start it with --listen ADDRESS:PORT".into());
@@ -155,6 +160,7 @@ pub(super) fn stats(
             refused: stats.refusals.get("streams").copied().unwrap_or(0),
             failed: stats.streams_failed,
         },
+        circuits: privacy::circuits(&stats.circuits),
         served: Served {
             queries: stats.queries_served,
             entries: stats.entries_served,
@@ -199,7 +205,7 @@ fn traffic(traffic: Traffic) -> ClassTraffic {
     }
 }
 
-fn owned(counts: &BTreeMap<&'static str, u64>) -> BTreeMap<String, u64> {
+pub(super) fn owned(counts: &BTreeMap<&'static str, u64>) -> BTreeMap<String, u64> {
     counts
         .iter()
         .map(|(cause, count)| ((*cause).to_owned(), *count))
@@ -234,7 +240,7 @@ fn handshakes(stats: &core::Stats, counts: &Counts) -> Handshakes {
 }
 
 /// From counts in buckets 1, 2, 4, … ms; a bucket is told by its upper end.
-fn latency(buckets: &[u64]) -> Latency {
+pub(super) fn latency(buckets: &[u64]) -> Latency {
     let total: u64 = buckets.iter().sum();
     let quantile = |percent: u64| {
         let wanted = (total * percent).div_ceil(100).max(1);

@@ -3,15 +3,17 @@
 //! Promises: nobody but its owner reads it (0700, files 0600); one process at a time has it open; every file is
 //! replaced whole; a directory of a newer version is not touched. Does not know what the node does with it.
 //!
-//! Layout: `version` `lock` `network` `keys` `peers` `ports` `config.toml` `cache/` `jobs/` `log/` and the control
-//! socket.
+//! Layout: `version` `lock` `network` `keys` `peers` `ports` `guards` `config.toml` `cache/` `jobs/` `log/` and the
+//! control socket.
 
 pub(crate) mod atomic;
 mod bootstrap;
+mod guards;
 mod keys;
 mod lock;
 mod network;
 mod ports;
+pub(crate) mod sealed;
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
@@ -23,6 +25,7 @@ use oboro_crypto::network::Network;
 use tracing::warn;
 
 pub(crate) use bootstrap::Start;
+pub(crate) use guards::Guards;
 
 use crate::api::{Code, Failure};
 use crate::config::NodeConfig;

@@ -9,17 +9,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use oboro_crypto::aead::{xopen, xseal};
 use oboro_crypto::secret::Secret;
 use tracing::warn;
 
 use super::{FetchRecord, Record};
 use crate::api::{Job, JobId, SearchResults};
-use crate::home::atomic;
+use crate::home::{atomic, sealed};
 
 const SEARCH: &str = "search";
-const FORMAT: u8 = 1;
-const NONCE_LEN: usize = 24;
 
 /// Largest record read in bytes: a checkpoint of the largest file the network stores, in Base64, and some.
 const RECORD_MAX: u64 = 32 << 20;
@@ -181,28 +178,14 @@ impl JobFiles {
         self.read(&id.to_string()).ok()
     }
 
-    /// Sealed: format 1, nonce 24, ciphertext. The name is authenticated, so files can't be swapped.
     fn write<T: serde::Serialize>(&self, name: &str, value: &T) -> io::Result<()> {
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(value)?);
-        let mut nonce = [0; NONCE_LEN];
-        getrandom::fill(&mut nonce).map_err(|error| io::Error::other(error.to_string()))?;
-        let mut bytes = vec![FORMAT];
-        bytes.extend_from_slice(&nonce);
-        bytes.extend_from_slice(&xseal(&self.key, &nonce, name.as_bytes(), &plain));
-        atomic::write(&self.dir.join(name), &bytes)
+        sealed::write(&self.dir.join(name), &self.key, &plain)
     }
 
     fn read<T: serde::de::DeserializeOwned>(&self, name: &str) -> io::Result<T> {
-        let bytes = atomic::read(&self.dir.join(name), RECORD_MAX)?;
-        let damaged = || io::Error::from(io::ErrorKind::InvalidData);
-        let (head, sealed) = bytes
-            .split_first_chunk::<{ 1 + NONCE_LEN }>()
-            .ok_or_else(damaged)?;
-        let [FORMAT, nonce @ ..] = head else {
-            return Err(damaged());
-        };
-        let plain = xopen(&self.key, nonce, name.as_bytes(), sealed).map_err(|_| damaged())?;
-        Ok(serde_json::from_slice(&zeroize::Zeroizing::new(plain))?)
+        let plain = sealed::read(&self.dir.join(name), &self.key, RECORD_MAX)?;
+        Ok(serde_json::from_slice(&plain)?)
     }
 
     /// The table stays whole whatever a thread that held it did.
@@ -215,7 +198,7 @@ impl JobFiles {
 mod tests {
     use super::super::record::tests::{fetch, job};
     use super::*;
-    use crate::api::JobState;
+    use crate::api::{JobState, Route};
 
     fn open(dir: &Path) -> (JobFiles, Vec<Record>) {
         JobFiles::open(dir.to_owned(), Secret::from_bytes([3; 32])).unwrap()
@@ -343,6 +326,11 @@ mod tests {
             asked: 4,
             answered: 4,
             note: None,
+            route: Some(Route {
+                hops: 3,
+                guard_days: Some(2),
+                relays: 9,
+            }),
         };
         files.keep_search(&results).unwrap();
         let (files, records) = open(dir.path());

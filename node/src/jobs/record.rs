@@ -34,6 +34,9 @@ pub(crate) struct FetchRecord {
     pub(crate) part: PathBuf,
     /// Its least length in bytes for the checkpoint to be true.
     pub(crate) part_len: u64,
+    /// Whether fewer relays than the network asks for will do.
+    #[serde(default)]
+    pub(crate) fewer_hops: bool,
     /// What the core wants back.
     #[serde(default, with = "bytes", skip_serializing_if = "Option::is_none")]
     pub(crate) checkpoint: Option<Vec<u8>>,
@@ -105,6 +108,7 @@ pub(super) mod tests {
             fetched_bytes: 0,
             resumed_bytes: 0,
             retries: 0,
+            route: None,
         }
     }
 
@@ -113,6 +117,7 @@ pub(super) mod tests {
             urn: "urn:eris:A".into(),
             output: OsString::from_vec(vec![b'/', 0xff, b'x']).into(),
             overwrite: false,
+            fewer_hops: true,
             part: "/part".into(),
             part_len: 7,
             checkpoint: Some(vec![0, 255, 1]),
@@ -132,6 +137,15 @@ pub(super) mod tests {
             let text = serde_json::to_vec(&record).unwrap();
             assert!(serde_json::from_slice::<Record>(&text).unwrap() == record);
         }
+    }
+
+    #[test]
+    fn a_record_of_an_earlier_version_goes_on_over_all_hops() {
+        let mut value = serde_json::to_value(fetch(1)).unwrap();
+        value["job"].as_object_mut().unwrap().remove("route");
+        value["fetch"].as_object_mut().unwrap().remove("fewer_hops");
+        let record: Record = serde_json::from_value(value).unwrap();
+        assert!(record.job.route.is_none() && !record.fetch.unwrap().fewer_hops);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::meter::Meter;
 use super::{HISTORY_MAX, JobFiles};
-use crate::api::{Failure, Job, JobId, JobKind, JobState};
+use crate::api::{Failure, Job, JobId, JobKind, JobState, Route};
 use crate::content::Fault;
 
 /// The jobs.
@@ -128,26 +128,27 @@ impl Table {
         &mut self,
         id: JobId,
         capability: &Capability,
-        summary: &PublishSummary,
-        replicas: u8,
+        note: Option<String>,
+        route: Route,
     ) -> Option<Ended> {
-        let note = note(summary, replicas);
         self.end(id, |job, _| {
             job.state = JobState::Done;
             job.phase = "done".into();
             job.urn = Some(capability.to_urn());
             job.done_bytes = job.total_bytes.unwrap_or(job.done_bytes);
             job.note = note;
+            job.route = Some(route);
         })
     }
 
     /// A fetch is complete.
-    pub(crate) fn fetched(&mut self, id: JobId, length: u64) -> Option<Ended> {
+    pub(crate) fn fetched(&mut self, id: JobId, length: u64, route: Route) -> Option<Ended> {
         self.end(id, |job, _| {
             job.state = JobState::Done;
             job.phase = "done".into();
             job.done_bytes = length;
             job.total_bytes = Some(length);
+            job.route = Some(route);
         })
     }
 
@@ -224,6 +225,7 @@ pub(crate) fn begun(id: JobId, kind: JobKind, title: String, total_bytes: Option
         fetched_bytes: 0,
         resumed_bytes: 0,
         retries: 0,
+        route: None,
     }
 }
 
@@ -238,7 +240,8 @@ fn phase(phase: Phase) -> &'static str {
     }
 }
 
-fn note(summary: &PublishSummary, replicas: u8) -> Option<String> {
+/// What the user should know about how well a publication went.
+pub(crate) fn note(summary: &PublishSummary, replicas: u8) -> Option<String> {
     if summary.terms == 0 {
         return Some("no keyword leads to it: only who has the URN can fetch it".into());
     }
@@ -267,11 +270,17 @@ mod tests {
     #[test]
     fn a_job_ends_once() {
         let mut table = table(1);
-        assert!(table.fetched(1, 10).is_some());
+        let route = Route {
+            hops: 3,
+            guard_days: Some(1),
+            relays: 7,
+        };
+        assert!(table.fetched(1, 10, route).is_some());
         assert!(table.failed(1, failure(), false).is_none());
         let job = table.watch(1).unwrap().borrow().clone();
         assert!(job.state == JobState::Done && job.failure.is_none());
         assert_eq!((job.done_bytes, job.total_bytes), (10, Some(10)));
+        assert_eq!(job.route, Some(route));
     }
 
     #[test]

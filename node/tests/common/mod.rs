@@ -28,10 +28,20 @@ pub struct Net {
 }
 
 impl Net {
-    /// Starts nodes that all join through the first, and waits until each knows all.
+    /// Starts nodes that all join through the first, and waits until each knows all. Requests go over three relays
+    /// where there are nodes enough for it: one that asks, three that relay, one that stores.
     pub async fn start(count: usize) -> Self {
+        Self::over(if count < 5 { 0 } else { 3 }, count).await
+    }
+
+    /// The same on a network of so many hops.
+    pub async fn over(hops: u8, count: usize) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(u64::from(std::process::id()));
-        Self::on(Network::private("test", true, &mut rng).unwrap(), count).await
+        let network = Network::private("test", true, &mut rng).unwrap();
+        let mut params = network.params;
+        params.hops = hops;
+        let secret = network.secret().map(|secret| secret.duplicate());
+        Self::on(Network::new("test", params, secret).unwrap(), count).await
     }
 
     /// The same on a network of the caller's.
@@ -61,9 +71,10 @@ impl Net {
             loop {
                 let status = node.status().await.unwrap();
                 let alone = self.nodes.len() == 1;
-                if alone
-                    || (status.state == NodeState::Joined && status.view + 1 == self.nodes.len())
-                {
+                let few = self.nodes.len() < 5;
+                let knows_all =
+                    status.view + 1 == self.nodes.len() && (few || status.relays_missing == 0);
+                if alone || (status.state == NodeState::Joined && knows_all) {
                     break;
                 }
                 assert!(
@@ -163,6 +174,21 @@ impl Net {
         self.settle().await;
     }
 
+    /// The number of the node that another uses as its guard.
+    pub async fn guard_of(&self, i: usize) -> Option<usize> {
+        let guard = self.nodes[i].status().await.unwrap().guard?.node;
+        for (n, node) in self.nodes.iter().enumerate() {
+            if node
+                .status()
+                .await
+                .is_ok_and(|status| status.node_id == guard)
+            {
+                return Some(n);
+            }
+        }
+        None
+    }
+
     /// A path beside the homes that belongs to one node.
     pub fn path(&self, i: usize, name: &str) -> PathBuf {
         let dir = self.dir.path().join(format!("files{i}"));
@@ -190,6 +216,7 @@ impl Net {
             title: None,
             keywords: None,
             convergent: false,
+            fewer_hops: false,
         };
         let id = self.nodes[i].publish(request).await.unwrap();
         self.end_of(i, id).await
@@ -200,6 +227,7 @@ impl Net {
         let request = SearchRequest {
             words,
             timeout_ms: 20_000,
+            fewer_hops: false,
         };
         self.nodes[i].search(request).await.unwrap()
     }
@@ -228,6 +256,7 @@ impl Net {
             title: None,
             output,
             overwrite: false,
+            fewer_hops: false,
         };
         self.nodes[i].fetch(request).await.unwrap()
     }

@@ -87,7 +87,8 @@ impl Cluster {
         for node in &self.nodes {
             loop {
                 let status = node.status().await?;
-                if status.state == NodeState::Joined && status.view >= others {
+                let knows_all = status.view >= others && status.relays_missing == 0;
+                if status.state == NodeState::Joined && knows_all {
                     break;
                 }
                 tokio::time::sleep(LOOK_EVERY).await;

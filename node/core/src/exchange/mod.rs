@@ -12,19 +12,26 @@ mod served;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use oboro_crypto::ids::{NetworkId, OnionPublic};
-use oboro_crypto::keys::OnionKey;
+use oboro_crypto::ids::{NetworkId, NodeId};
 use oboro_crypto::provider::Provider;
 
 use self::client::Client;
 use self::served::Served;
+use crate::carriage::Carriage;
+use crate::circuit::OnionKeys;
 use crate::effect::{Body, Ctx, Owner};
 use crate::ids::ExchangeId;
-use crate::link::{Links, StreamId, Way};
-use crate::stats::Class;
+use crate::stream::StreamId;
 use crate::time::Time;
 use crate::wire::frame::CloseReason;
 use crate::wire::message::{Reply, Request, encode_chunk};
+
+/// Whom a client asks, and by which of its job's ways.
+#[derive(Clone, Copy)]
+pub(crate) struct To {
+    pub(crate) target: NodeId,
+    pub(crate) lane: u32,
+}
 
 /// What came of a client's exchange.
 pub(crate) enum Answer {
@@ -45,8 +52,21 @@ pub(crate) enum Trouble {
     Unreachable,
     /// It did not answer in time.
     Silent,
+    /// The circuit to it failed: it may be none of its fault.
+    Circuit,
+    /// The same, before it was built.
+    Build,
+    /// The same, since the link to the guard did: it is no relay's fault either.
+    Guard,
     /// It ended the stream too early, or what it sent was no session.
     Broken,
+}
+
+impl Trouble {
+    /// Whether the way failed and not the node.
+    pub(crate) const fn is_of_the_way(self) -> bool {
+        matches!(self, Self::Circuit | Self::Build | Self::Guard)
+    }
 }
 
 /// What a served exchange brings.
@@ -90,8 +110,7 @@ struct Exchange {
 pub(crate) struct Exchanges {
     network: NetworkId,
     provider: Arc<dyn Provider>,
-    onion: OnionKey,
-    onion_previous: Option<OnionKey>,
+    onions: Arc<OnionKeys>,
     exchanges: BTreeMap<ExchangeId, Exchange>,
     by_stream: BTreeMap<StreamId, ExchangeId>,
     /// Clients' exchanges that failed and whose owners have not been told yet.
@@ -103,15 +122,13 @@ impl Exchanges {
     pub(crate) fn new(
         network: NetworkId,
         provider: Arc<dyn Provider>,
-        onion: OnionKey,
-        onion_previous: Option<OnionKey>,
+        onions: Arc<OnionKeys>,
     ) -> Self {
         let (exchanges, by_stream) = (BTreeMap::new(), BTreeMap::new());
         Self {
             network,
             provider,
-            onion,
-            onion_previous,
+            onions,
             exchanges,
             by_stream,
             failed: BTreeSet::new(),
@@ -124,9 +141,9 @@ impl Exchanges {
         &mut self,
         exchange: ExchangeId,
         owner: Owner,
-        target: Option<(Way, OnionPublic)>,
+        to: To,
         request: &Request,
-        links: &mut Links,
+        streams: &mut Carriage<'_>,
         ctx: &mut Ctx<'_>,
     ) -> Option<ExchangeEvent> {
         let failed = |all: &mut Self, trouble| {
@@ -137,7 +154,7 @@ impl Exchanges {
                 answer: Answer::Failed(trouble),
             })
         };
-        let Some((way, onion)) = target else {
+        let Some((_, onion)) = streams.view.way(&to.target) else {
             return failed(self, Trouble::Unreachable);
         };
         let Ok((client, first)) =
@@ -145,10 +162,10 @@ impl Exchanges {
         else {
             return failed(self, Trouble::Broken);
         };
-        let Some(stream) = links.open(&way, Class::Own, ctx) else {
+        let Some(stream) = streams.open(owner.job(), to.lane, to.target, ctx) else {
             return failed(self, Trouble::Unreachable);
         };
-        links.write(stream, first);
+        streams.write(stream, first);
         self.by_stream.insert(stream, exchange);
         self.exchanges.insert(
             exchange,
@@ -166,13 +183,13 @@ impl Exchanges {
     pub(crate) fn accepted(
         &mut self,
         stream: StreamId,
-        links: &mut Links,
+        streams: &mut Carriage<'_>,
         ctx: &mut Ctx<'_>,
     ) -> Vec<ExchangeEvent> {
         let mut events = Vec::new();
-        if !self.has_room_for(stream, &mut events, links, ctx) {
+        if !self.has_room_for(stream, &mut events, streams, ctx) {
             ctx.stats.refused("busy");
-            links.close(stream, CloseReason::Busy, ctx);
+            streams.close(stream, CloseReason::Busy, ctx);
             return events;
         }
         self.serving += 1;
@@ -222,7 +239,7 @@ impl Exchanges {
     pub(crate) fn readable(
         &mut self,
         stream: StreamId,
-        links: &mut Links,
+        streams: &mut Carriage<'_>,
         ctx: &mut Ctx<'_>,
     ) -> Vec<ExchangeEvent> {
         let mut events = Vec::new();
@@ -230,10 +247,10 @@ impl Exchanges {
             let Some(exchange) = self.exchanges.get_mut(&id) else {
                 break;
             };
-            let message = match framing::message(links.peek(stream)) {
+            let message = match framing::message(streams.peek(stream)) {
                 Some(Ok(message)) => message,
                 Some(Err(_)) => {
-                    self.broken(id, &mut events, links, ctx);
+                    self.broken(id, &mut events, streams, ctx);
                     break;
                 }
                 None => break,
@@ -243,14 +260,14 @@ impl Exchanges {
             let read = match &mut exchange.side {
                 Side::Client(client) => client.read(id, message, ctx),
                 Side::Served(served) => {
-                    let keys = [Some(&self.onion), self.onion_previous.as_ref()];
-                    served.read(id, message, keys, &self.network, &*self.provider, ctx)
+                    let keys = self.onions.all();
+                    served.read(id, message, &keys, &self.network, &*self.provider, ctx)
                 }
             };
-            links.take(stream, taken);
+            streams.take(stream, taken);
             match read {
                 Ok(event) => events.push(event),
-                Err(_) => self.broken(id, &mut events, links, ctx),
+                Err(_) => self.broken(id, &mut events, streams, ctx),
             }
         }
         events
@@ -273,13 +290,8 @@ impl Exchanges {
     }
 
     /// The stream under an exchange is gone.
-    pub(crate) fn closed(&mut self, stream: StreamId, connected: bool) -> Option<ExchangeEvent> {
+    pub(crate) fn closed(&mut self, stream: StreamId, trouble: Trouble) -> Option<ExchangeEvent> {
         let exchange = *self.by_stream.get(&stream)?;
-        let trouble = if connected {
-            Trouble::Broken
-        } else {
-            Trouble::Unreachable
-        };
         let gone = self.remove(exchange)?;
         Some(self.over(exchange, &gone.side, trouble))
     }
@@ -290,17 +302,21 @@ impl Exchanges {
         id: ExchangeId,
         index: u8,
         body: &Body,
-        links: &mut Links,
+        streams: &mut Carriage<'_>,
         now: Time,
     ) -> bool {
-        self.say(id, &encode_chunk(index, body.bytes()), links, now)
+        self.say(id, &encode_chunk(index, body.bytes()), streams, now)
     }
 
     /// Wants to hear when more can be sent: at once if that is so now.
-    pub(crate) fn more(&mut self, id: ExchangeId, links: &mut Links) -> Option<ExchangeEvent> {
+    pub(crate) fn more(
+        &mut self,
+        id: ExchangeId,
+        streams: &mut Carriage<'_>,
+    ) -> Option<ExchangeEvent> {
         let exchange = self.exchanges.get(&id)?;
         let stream = exchange.stream;
-        if links.ask_for_more(stream) {
+        if streams.ask_for_more(stream) {
             None
         } else {
             self.drained(stream)
@@ -308,7 +324,13 @@ impl Exchanges {
     }
 
     /// Answers in a served exchange: the first answer completes the handshake.
-    pub(crate) fn answer(&mut self, id: ExchangeId, reply: &Reply, links: &mut Links, now: Time) {
+    pub(crate) fn answer(
+        &mut self,
+        id: ExchangeId,
+        reply: &Reply,
+        streams: &mut Carriage<'_>,
+        now: Time,
+    ) {
         let Some(exchange) = self.exchanges.get_mut(&id) else {
             return;
         };
@@ -318,11 +340,11 @@ impl Exchanges {
         match served.first_answer(reply) {
             Some(Ok(message)) => {
                 exchange.moved = now;
-                links.write(exchange.stream, message);
+                streams.write(exchange.stream, message);
             }
             Some(Err(_)) => {}
             None => {
-                self.say(id, &reply.encode(), links, now);
+                self.say(id, &reply.encode(), streams, now);
             }
         }
     }
@@ -332,19 +354,19 @@ impl Exchanges {
         &mut self,
         id: ExchangeId,
         reason: CloseReason,
-        links: &mut Links,
+        streams: &mut Carriage<'_>,
         ctx: &mut Ctx<'_>,
     ) {
         self.failed.remove(&id);
         if let Some(exchange) = self.remove(id) {
             match exchange.side {
-                Side::Client(_) => links.cut(exchange.stream, reason, ctx),
-                Side::Served(_) => links.close(exchange.stream, reason, ctx),
+                Side::Client(_) => streams.cut(exchange.stream, reason, ctx),
+                Side::Served(_) => streams.close(exchange.stream, reason, ctx),
             }
         }
     }
 
-    fn say(&mut self, id: ExchangeId, plain: &[u8], links: &mut Links, now: Time) -> bool {
+    fn say(&mut self, id: ExchangeId, plain: &[u8], streams: &mut Carriage<'_>, now: Time) -> bool {
         let Some(exchange) = self.exchanges.get_mut(&id) else {
             return false;
         };
@@ -355,7 +377,7 @@ impl Exchanges {
         };
         match session.map(|session| framing::seal(session, plain)) {
             Some(Ok(message)) => {
-                links.write(exchange.stream, message);
+                streams.write(exchange.stream, message);
                 true
             }
             _ => false,
@@ -366,12 +388,12 @@ impl Exchanges {
         &mut self,
         id: ExchangeId,
         events: &mut Vec<ExchangeEvent>,
-        links: &mut Links,
+        streams: &mut Carriage<'_>,
         ctx: &mut Ctx<'_>,
     ) {
         ctx.stats.violated("session");
         if let Some(exchange) = self.remove(id) {
-            links.close(exchange.stream, CloseReason::Failed, ctx);
+            streams.close(exchange.stream, CloseReason::Failed, ctx);
             events.push(self.over(id, &exchange.side, Trouble::Broken));
         }
     }

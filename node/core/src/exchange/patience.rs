@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::{Exchange, ExchangeEvent, Exchanges, Side, Trouble};
+use crate::carriage::Carriage;
 use crate::effect::Ctx;
 use crate::ids::{ExchangeId, LinkId};
 use crate::limits::{
     EXCHANGE_LONGEST, EXCHANGE_PATIENCE, REQUEST_PATIENCE, SERVE_PATIENCE, SERVING_MAX,
 };
-use crate::link::{Links, StreamId};
+use crate::stream::StreamId;
 use crate::time::Time;
 use crate::wire::frame::CloseReason;
 
@@ -19,7 +20,11 @@ impl Exchanges {
     }
 
     /// Ends exchanges in which nothing happens, or not enough.
-    pub(crate) fn tick(&mut self, links: &mut Links, ctx: &mut Ctx<'_>) -> Vec<ExchangeEvent> {
+    pub(crate) fn tick(
+        &mut self,
+        streams: &mut Carriage<'_>,
+        ctx: &mut Ctx<'_>,
+    ) -> Vec<ExchangeEvent> {
         let late: Vec<ExchangeId> = self
             .exchanges
             .iter()
@@ -29,7 +34,7 @@ impl Exchanges {
         let mut events = Vec::new();
         for id in late {
             ctx.stats.dropped("exchange_silent");
-            self.give_up(id, CloseReason::Failed, &mut events, links, ctx);
+            self.give_up(id, CloseReason::Failed, &mut events, streams, ctx);
         }
         events
     }
@@ -40,7 +45,7 @@ impl Exchanges {
         &mut self,
         stream: StreamId,
         events: &mut Vec<ExchangeEvent>,
-        links: &mut Links,
+        streams: &mut Carriage<'_>,
         ctx: &mut Ctx<'_>,
     ) -> bool {
         if self.serving < SERVING_MAX {
@@ -49,7 +54,7 @@ impl Exchanges {
         let mut shares: BTreeMap<LinkId, (usize, Time, ExchangeId)> = BTreeMap::new();
         for (&id, exchange) in &self.exchanges {
             if matches!(exchange.side, Side::Served(_))
-                && let Some(link) = links.carrier(exchange.stream)
+                && let Some(link) = streams.carrier(exchange.stream)
             {
                 let (count, moved, stalest) = shares.entry(link).or_insert((0, exchange.moved, id));
                 *count += 1;
@@ -58,7 +63,7 @@ impl Exchanges {
                 }
             }
         }
-        let newcomer = links.carrier(stream);
+        let newcomer = streams.carrier(stream);
         let has = newcomer
             .and_then(|link| shares.get(&link))
             .map_or(0, |(count, ..)| *count);
@@ -67,7 +72,7 @@ impl Exchanges {
             return false;
         };
         ctx.stats.dropped("serving_share");
-        self.give_up(loser, CloseReason::Busy, events, links, ctx);
+        self.give_up(loser, CloseReason::Busy, events, streams, ctx);
         true
     }
 
@@ -76,12 +81,17 @@ impl Exchanges {
         id: ExchangeId,
         reason: CloseReason,
         events: &mut Vec<ExchangeEvent>,
-        links: &mut Links,
+        streams: &mut Carriage<'_>,
         ctx: &mut Ctx<'_>,
     ) {
         if let Some(exchange) = self.remove(id) {
-            links.close(exchange.stream, reason, ctx);
-            events.push(self.over(id, &exchange.side, Trouble::Silent));
+            let trouble = if streams.is_waiting(exchange.stream) {
+                Trouble::Circuit
+            } else {
+                Trouble::Silent
+            };
+            streams.close(exchange.stream, reason, ctx);
+            events.push(self.over(id, &exchange.side, trouble));
         }
     }
 }

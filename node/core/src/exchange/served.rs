@@ -35,16 +35,15 @@ impl Served {
         &mut self,
         exchange: ExchangeId,
         message: &[u8],
-        keys: [Option<&OnionKey>; 2],
+        keys: &[&OnionKey],
         network: &NetworkId,
         provider: &dyn Provider,
         ctx: &mut Ctx<'_>,
     ) -> Result<ExchangeEvent, WireError> {
         let ask = match std::mem::replace(&mut self.state, State::Broken) {
             State::New => {
-                let keys: Vec<&OnionKey> = keys.into_iter().flatten().collect();
                 let (accepting, request) = provider
-                    .accept(&keys, network, message, ctx.rng)
+                    .accept(keys, network, message, ctx.rng)
                     .map_err(|_| WireError::Invalid)?;
                 self.state = State::Accepted(accepting);
                 Ask::Request(Request::decode(&request)?)

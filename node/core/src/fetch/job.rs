@@ -17,8 +17,9 @@ use crate::exchange::{Answer, Trouble};
 use crate::failure::Failure;
 use crate::ids::{Counter, JobId};
 use crate::limits::{
-    CHECKPOINT_PARTS, FETCH_PARTS, FETCH_ROUND_WAIT, FETCH_ROUNDS, SINK_WRITES_MAX,
+    CHECKPOINT_PARTS, FETCH_LANES, FETCH_PARTS, FETCH_ROUND_WAIT, FETCH_ROUNDS, SINK_WRITES_MAX,
 };
+use crate::losses::Losses;
 use crate::peers::Peers;
 use crate::report::{Phase, Progress, Report};
 use crate::time::Time;
@@ -42,6 +43,9 @@ pub(super) struct FetchJob {
     writes: u32,
     parts_since_checkpoint: u32,
     finishing: bool,
+    /// Parts asked for at once: more as they come, fewer when they do not come in time, so that on a slow line what is
+    /// asked for last is not given up for standing behind what was asked for first.
+    width: usize,
     resumed: u64,
     transferred: u64,
     retries: u64,
@@ -61,6 +65,7 @@ impl FetchJob {
             writes: 0,
             parts_since_checkpoint: 0,
             finishing: false,
+            width: FETCH_PARTS / 2,
             transferred: 0,
             retries: 0,
             reached_any: false,
@@ -85,7 +90,7 @@ impl FetchJob {
         for slot in idle {
             self.ask(slot, peers, setting, ctx)?;
         }
-        while self.active.len() < FETCH_PARTS && self.writes < SINK_WRITES_MAX && !self.finishing {
+        while self.active.len() < self.width && self.writes < SINK_WRITES_MAX && !self.finishing {
             let Some(part) = self.tree.next() else { break };
             let slot = self.slots.next();
             self.active.insert(slot, Active::new(part));
@@ -138,7 +143,18 @@ impl FetchJob {
                 self.gave_up(slot, Outcome::Failed, peers, ctx);
             }
             Answer::Drained => {}
+            Answer::Failed(trouble) if trouble.is_of_the_way() => {
+                let again = active.lost.again(trouble);
+                let lost = active.lost.count();
+                self.gave_up(slot, Outcome::Lost, peers, ctx);
+                if !again {
+                    return Err(peers.no_route(ctx.route(self.job).hops, lost));
+                }
+            }
             Answer::Failed(trouble) => {
+                if trouble == Trouble::Silent {
+                    self.width = (self.width / 2).max(1);
+                }
                 self.reached_any |= trouble == Trouble::Broken;
                 self.gave_up(slot, Outcome::Failed, peers, ctx);
             }
@@ -194,7 +210,7 @@ impl FetchJob {
                 setting.network,
                 &extent,
                 setting.replicas,
-                &peers.id(),
+                &peers.unasked(),
             );
         }
         let chance = ctx.rng.next_u32();
@@ -214,8 +230,12 @@ impl FetchJob {
                     location: candidate.location,
                     wanted: active.missing,
                 };
-                let exchange = ctx.ask(owner, candidate.node, request);
-                active.ask(exchange, candidate);
+                let lane = self.lane(ctx.rng.next_u32());
+                let Some(active) = self.active.get_mut(&slot) else {
+                    return Ok(());
+                };
+                let exchange = ctx.ask(owner, lane, candidate.node, request);
+                active.ask(exchange, candidate, lane);
                 self.records.entry(candidate.node).or_default().asked += 1;
                 peers.rely_on(&candidate.node, ctx);
                 Ok(())
@@ -231,14 +251,27 @@ impl FetchJob {
                 if active.rounds < FETCH_ROUNDS {
                     Ok(())
                 } else {
-                    Err(self.hopeless(peers))
+                    Err(self.hopeless(peers, ctx))
                 }
             }
         }
     }
 
+    /// The lane with the fewest parts under way, by chance among equals: a slow one gets less.
+    fn lane(&self, chance: u32) -> u32 {
+        let busy = |lane: u32| {
+            let asked = self
+                .active
+                .values()
+                .filter_map(|active| active.asked.as_ref());
+            asked.filter(|asked| asked.lane == lane).count()
+        };
+        let lanes = (0..FETCH_LANES).map(|lane| (lane.wrapping_add(chance)) % FETCH_LANES);
+        lanes.min_by_key(|&lane| busy(lane)).unwrap_or(0)
+    }
+
     /// Nobody has it: says what that means.
-    fn hopeless(&self, peers: &Peers) -> Failure {
+    fn hopeless(&self, peers: &Peers, ctx: &Ctx<'_>) -> Failure {
         if !peers.knows_others() {
             Failure::NotJoined
         } else if self.reached_any {
@@ -251,7 +284,7 @@ impl FetchJob {
                 missing: u32::try_from(missing).unwrap_or(u32::MAX),
             }
         } else {
-            Failure::NoRoute
+            peers.no_route(ctx.route(self.job).hops, 0)
         }
     }
 
@@ -286,6 +319,7 @@ impl FetchJob {
     }
 
     fn part_done(&mut self, active: Active, ctx: &mut Ctx<'_>) -> Result<(), Failure> {
+        self.width = (self.width + 1).min(FETCH_PARTS);
         if active.part.level > 0 {
             return self
                 .tree
@@ -319,8 +353,20 @@ impl FetchJob {
         match outcome {
             Outcome::Had => {
                 record.had += 1;
+                if let Some(active) = self.active.get_mut(&slot) {
+                    active.lost = Losses::default();
+                }
                 peers.succeeded(&asked.node);
                 return;
+            }
+            Outcome::Lost => {
+                // It is asked again, by another way, when that has had time to be found.
+                if let Some(active) = self.active.get_mut(&slot) {
+                    active.tried.pop();
+                    // A guard may have been chosen meanwhile: it is not asked.
+                    active.candidates.clear();
+                    active.wait_until = Some(ctx.now + active.lost.wait());
+                }
             }
             Outcome::Lacked => record.lacked += 1,
             Outcome::Failed => {
@@ -363,6 +409,8 @@ impl FetchJob {
 enum Outcome {
     Had,
     Lacked,
+    /// The circuit to it failed.
+    Lost,
     Failed,
     Wrong,
 }

@@ -104,7 +104,8 @@ impl Fetches {
             }
             SinkEvent::Finished { length } => {
                 if self.jobs.remove(&job).is_some() {
-                    ctx.report(job, Report::Fetched { length });
+                    let route = ctx.route(job);
+                    ctx.report(job, Report::Fetched { length, route });
                 }
             }
             SinkEvent::Failed => self.with(job, peers, ctx, |_, _, _, _| Err(Failure::Sink)),

@@ -6,6 +6,7 @@ use oboro_crypto::provider::Provider;
 use super::sources::Candidate;
 use super::tree::Part;
 use crate::ids::ExchangeId;
+use crate::losses::Losses;
 use crate::serve::put::all_of;
 use crate::time::Time;
 
@@ -16,6 +17,8 @@ const TOGETHER: usize = 4;
 pub(super) struct Asked {
     pub(super) exchange: ExchangeId,
     pub(super) node: NodeId,
+    /// By which of the job's ways.
+    pub(super) lane: u32,
     /// Chunks it says will come and that have not.
     expecting: u32,
     batch: Vec<(u8, Vec<u8>)>,
@@ -37,6 +40,8 @@ pub(super) struct Active {
     pub(super) candidates: Vec<Candidate>,
     pub(super) tried: Vec<(NodeId, Location)>,
     pub(super) rounds: u32,
+    /// Circuits that failed under it, one after another.
+    pub(super) lost: Losses,
     pub(super) wait_until: Option<Time>,
     pub(super) asked: Option<Asked>,
     /// Chunks not yet verified.
@@ -58,18 +63,20 @@ impl Active {
             candidates: Vec::new(),
             tried: Vec::new(),
             rounds: 0,
+            lost: Losses::default(),
             wait_until: None,
             asked: None,
             part,
         }
     }
 
-    pub(super) fn ask(&mut self, exchange: ExchangeId, candidate: Candidate) {
+    pub(super) fn ask(&mut self, exchange: ExchangeId, candidate: Candidate, lane: u32) {
         self.tried.push((candidate.node, candidate.location));
         let node = candidate.node;
         self.asked = Some(Asked {
             exchange,
             node,
+            lane,
             expecting: 0,
             batch: Vec::new(),
         });

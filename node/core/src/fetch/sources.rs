@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use oboro_crypto::ids::{ExtentId, Location, NetworkId, NodeId};
 
 use crate::limits::FETCH_PARTS_PER_STORER;
+use crate::peers::Unasked;
 use crate::placement::{Directory, candidates};
 
 /// How one storer has done so far.
@@ -45,12 +46,12 @@ pub(super) fn all(
     network: &NetworkId,
     extent: &ExtentId,
     replicas: u8,
-    own: &NodeId,
+    unasked: &Unasked,
 ) -> Vec<Candidate> {
     let mut found = Vec::new();
     for index in 0..replicas {
         let location = Location::of_extent(network, extent, index);
-        let nodes = candidates(directory, &location, index, &|node| node == own);
+        let nodes = candidates(directory, &location, index, &|node| unasked.has(node));
         found.extend(nodes.into_iter().enumerate().map(|(rank, node)| Candidate {
             node,
             location,

@@ -4,7 +4,7 @@ use super::{
     Action, Class, CloseReason, Control, Counter, Ctx, DIALS_MAX, DialId, Frame, Frames, LinkEvent,
     LinkId, LinkPublic, Links, Phase, Place, Stream, StreamId, Time, Way, allowed,
 };
-use crate::limits::STREAMS_PER_LINK_MAX;
+use crate::limits::{STREAM_LOW_WATER, STREAMS_PER_LINK_MAX};
 use crate::wire::WireError;
 
 /// What a peer did wrong, as a name for counters.
@@ -50,12 +50,15 @@ impl Links {
         id: StreamId,
         link: LinkId,
         class: Class,
-        written: Vec<Vec<u8>>,
+        (written, hungry): (Vec<Vec<u8>>, bool),
         now: Time,
     ) -> Option<()> {
         let entry = self.links.get_mut(&link)?;
         let number = entry.number()?;
         let mut stream = Stream::new(class, false);
+        if hungry {
+            stream.ask_for_more();
+        }
         written.into_iter().for_each(|bytes| stream.write(bytes));
         entry.streams.insert(number, stream);
         entry.used = now;
@@ -63,6 +66,15 @@ impl Links {
         self.numbers.insert((link, number), id);
         self.touch(link, number);
         Some(())
+    }
+
+    /// The same for a stream that waits for its link.
+    pub(super) fn ask_waiting(&mut self, id: StreamId) -> bool {
+        let Some(Place::Waiting(_, _, written, hungry)) = self.streams.get_mut(&id) else {
+            return true;
+        };
+        *hungry = written.iter().map(Vec::len).sum::<usize>() >= STREAM_LOW_WATER;
+        *hungry
     }
 
     pub(super) fn attach_waiting(&mut self, remote: LinkPublic, link: LinkId, now: Time) {
@@ -73,8 +85,8 @@ impl Links {
             .map(|(&id, _)| id)
             .collect();
         for id in waiting {
-            if let Some(Place::Waiting(_, class, written)) = self.streams.remove(&id) {
-                let _ = self.attach(id, link, class, written, now);
+            if let Some(Place::Waiting(_, class, written, hungry)) = self.streams.remove(&id) {
+                let _ = self.attach(id, link, class, (written, hungry), now);
             }
         }
     }
@@ -115,6 +127,13 @@ impl Links {
                         .get(number)
                         .map_or(Class::Control, |stream| stream.class)
                 }
+                Frame::Create(..) => Class::Relay,
+                Frame::Created(number, _) | Frame::Cell(number, _) | Frame::Destroy(number) => {
+                    entry
+                        .hops
+                        .get(number)
+                        .map_or(Class::Control, |queue| queue.class)
+                }
             };
             let traffic = ctx.stats.class(class);
             traffic.bytes_in += frame.encoded_len() as u64;
@@ -133,6 +152,21 @@ impl Links {
                     self.touch(link, number);
                 }
                 Frame::Close(number, reason) => self.ended(link, number, reason, events, ctx),
+                Frame::Create(number, body) => self.hop_opened(link, number, body, events, ctx)?,
+                // Either may cross our notice that the circuit is over; then there is nobody to tell.
+                Frame::Created(number, body) => {
+                    if let Some(&hop) = self.hop_numbers.get(&(link, number)) {
+                        let body = body.to_vec();
+                        events.push(LinkEvent::Created { hop, body });
+                    }
+                }
+                Frame::Cell(number, body) => {
+                    if let Some(&hop) = self.hop_numbers.get(&(link, number)) {
+                        let body = body.to_vec();
+                        events.push(LinkEvent::Cell { hop, body });
+                    }
+                }
+                Frame::Destroy(number) => self.hop_ended(link, number, events),
             }
         }
         Ok(())
@@ -198,7 +232,7 @@ impl Links {
         entry.used = ctx.now;
         ctx.stats.streams_accepted += 1;
         ctx.stats.streams_active += 1;
-        let id = StreamId(self.names.next());
+        let id = StreamId::Link(self.names.next());
         self.streams.insert(id, Place::On(link, number));
         self.numbers.insert((link, number), id);
         events.push(LinkEvent::Accepted(id));

@@ -1,12 +1,11 @@
-//! Links and the streams on them: who is linked, what is queued, what arrived.
+//! Links and what is on them: streams and circuits. Who is linked, what is queued, what arrived.
 //!
-//! Streams are named by a number of this node's own ([`StreamId`]); which link carries one is nobody's business above.
-//! This is the interface that circuits will take over: open to a node, write, read, close. Nothing here knows what a
-//! stream is for.
+//! Streams are named by a number of this node's own ([`StreamId`]), one side of a circuit by a [`HopId`]; which link
+//! carries one is nobody's business above. Nothing here knows what a stream is for or what a cell holds.
 
+mod hops;
 mod inner;
 mod mux;
-mod stream;
 mod upkeep;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,21 +14,21 @@ use std::net::SocketAddr;
 use oboro_crypto::ids::LinkPublic;
 use oboro_crypto::record::RECORD_PLAIN;
 
+pub(crate) use self::hops::HopId;
+use self::hops::HopPlace;
+#[cfg(test)]
+pub(crate) use self::hops::hop_for_tests;
 use self::mux::Link;
-use self::stream::Stream;
 use crate::action::Action;
 use crate::effect::Ctx;
 use crate::ids::{Counter, DialId, LinkId};
 use crate::limits::{DIALS_MAX, LINKS_PER_NODE_MAX, STREAM_LOW_WATER};
 use crate::stats::Class;
+use crate::stream::{Stream, StreamId};
 use crate::time::Time;
 use crate::wire::allowed::{self, Phase};
 use crate::wire::control::Control;
 use crate::wire::frame::{CloseReason, Frame, Frames};
-
-/// A stream, own or accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct StreamId(u64);
 
 /// Where a node can be reached.
 #[derive(Clone)]
@@ -58,14 +57,30 @@ pub(crate) enum LinkEvent {
     Drained(StreamId),
     /// A stream is over. `clean`: the other side said it was done.
     Closed { stream: StreamId, clean: bool },
+    /// The other side begins a circuit.
+    Create {
+        hop: HopId,
+        link: LinkId,
+        body: Vec<u8>,
+    },
+    /// A circuit reaches to its end.
+    Created { hop: HopId, body: Vec<u8> },
+    /// A cell arrived.
+    Cell { hop: HopId, body: Vec<u8> },
+    /// Few cells wait on a circuit whose feeder asked to hear.
+    HopDrained(HopId),
+    /// The other side ended a circuit.
+    Destroyed(HopId),
+    /// A circuit's link is gone, or could not be had.
+    Cut(HopId),
     /// A node could not be reached; all streams that waited for it are closed too.
     Unreachable(LinkPublic),
 }
 
 enum Place {
     On(LinkId, u32),
-    /// Written before its link is up.
-    Waiting(LinkPublic, Class, Vec<Vec<u8>>),
+    /// Written before its link is up; and whether its feeder waits to hear that more can be.
+    Waiting(LinkPublic, Class, Vec<Vec<u8>>, bool),
 }
 
 /// All links and streams of a node.
@@ -76,6 +91,11 @@ pub(crate) struct Links {
     dialing: BTreeMap<LinkPublic, DialId>,
     streams: BTreeMap<StreamId, Place>,
     numbers: BTreeMap<(LinkId, u32), StreamId>,
+    hops: BTreeMap<HopId, HopPlace>,
+    hop_numbers: BTreeMap<(LinkId, u32), HopId>,
+    hop_names: Counter,
+    /// Cells waiting on all links.
+    cells_queued: usize,
     /// Links to look at before this event is over.
     touched: BTreeSet<LinkId>,
     kept: BTreeSet<LinkPublic>,
@@ -93,6 +113,10 @@ impl Links {
             dialing: BTreeMap::new(),
             streams: BTreeMap::new(),
             numbers: BTreeMap::new(),
+            hops: BTreeMap::new(),
+            hop_numbers: BTreeMap::new(),
+            hop_names: Counter::default(),
+            cells_queued: 0,
             touched: BTreeSet::new(),
             kept: BTreeSet::new(),
             names: Counter::default(),
@@ -105,17 +129,17 @@ impl Links {
 
     /// Opens a stream to a node, over its link or over one that is dialled for it. `None` if too much is being dialled.
     pub(crate) fn open(&mut self, way: &Way, class: Class, ctx: &mut Ctx<'_>) -> Option<StreamId> {
-        let id = StreamId(self.names.next());
+        let id = StreamId::Link(self.names.next());
         let up = self
             .by_remote
             .get(&way.link)
             .and_then(|links| links.first().copied());
         if let Some(link) = up {
-            self.attach(id, link, class, Vec::new(), ctx.now)?;
+            self.attach(id, link, class, (Vec::new(), false), ctx.now)?;
         } else {
             self.dial(way, ctx)?;
             self.streams
-                .insert(id, Place::Waiting(way.link, class, Vec::new()));
+                .insert(id, Place::Waiting(way.link, class, Vec::new(), false));
         }
         ctx.stats.streams_opened += 1;
         ctx.stats.streams_active += 1;
@@ -131,15 +155,16 @@ impl Links {
                 }
                 self.touch(link, number);
             }
-            Some(Place::Waiting(_, _, written)) => written.push(bytes),
+            Some(Place::Waiting(_, _, written, _)) => written.push(bytes),
             None => {}
         }
     }
 
     /// Asks for a [`LinkEvent::Drained`] once little is left to send. False if little is left already.
     pub(crate) fn ask_for_more(&mut self, id: StreamId) -> bool {
-        let Some(&Place::On(link, number)) = self.streams.get(&id) else {
-            return true;
+        let (link, number) = match self.streams.get(&id) {
+            Some(&Place::On(link, number)) => (link, number),
+            _ => return self.ask_waiting(id),
         };
         let Some(stream) = self.stream(link, number) else {
             return true;
@@ -220,6 +245,11 @@ impl Links {
         }
     }
 
+    /// Keeps the link that there is to a node warm.
+    pub(crate) fn retain(&mut self, remote: &LinkPublic) {
+        self.kept.insert(*remote);
+    }
+
     /// No longer keeps a link warm.
     pub(crate) fn release(&mut self, remote: &LinkPublic) {
         self.kept.remove(remote);
@@ -297,6 +327,7 @@ impl Links {
             .insert(link, Link::new(remote, address, dialed, ctx.now));
         self.by_remote.entry(remote).or_default().push(link);
         self.attach_waiting(remote, link, ctx.now);
+        self.attach_waiting_hops(remote, link, ctx);
         vec![LinkEvent::Up {
             link,
             address,
@@ -320,6 +351,7 @@ impl Links {
             .map(|(&id, _)| id)
             .collect();
         let mut events = vec![LinkEvent::Unreachable(remote)];
+        events.extend(self.fail_waiting_hops(&remote));
         for stream in waiting {
             self.forget(stream, ctx);
             ctx.stats.streams_failed += 1;
@@ -353,6 +385,12 @@ impl Links {
                 });
             }
         }
+        let hops: Vec<(u32, usize)> = entry
+            .hops
+            .iter()
+            .map(|(&number, queue)| (number, queue.cells()))
+            .collect();
+        events.extend(self.forget_hops(link, &hops));
         if !self.is_linked(&entry.remote) {
             events.push(LinkEvent::Down {
                 remote: entry.remote,
@@ -403,7 +441,8 @@ impl Links {
             let Some(entry) = self.links.get_mut(&link) else {
                 continue;
             };
-            let (plain, ended) = entry.pack(ctx.now, ctx.stats);
+            let (plain, ended, cells) = entry.pack(ctx.now, ctx.stats);
+            self.cells_queued -= cells;
             for number in ended {
                 self.numbers.remove(&(link, number));
             }
@@ -416,6 +455,13 @@ impl Links {
                     && let Some(&id) = self.numbers.get(&(link, *number))
                 {
                     events.push(LinkEvent::Drained(id));
+                }
+            }
+            for (number, queue) in &mut entry.hops {
+                if queue.is_drained()
+                    && let Some(&id) = self.hop_numbers.get(&(link, *number))
+                {
+                    events.push(LinkEvent::HopDrained(id));
                 }
             }
             if entry.wants_turn() {

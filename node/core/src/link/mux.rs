@@ -1,4 +1,5 @@
-//! One link: its control queue, its streams, and how both are packed into records. Knows no peer and no purpose.
+//! One link: its control queue, its streams and circuits, and how they are packed into records. Knows no peer and no
+//! purpose.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -6,9 +7,10 @@ use std::net::SocketAddr;
 use oboro_crypto::ids::LinkPublic;
 use oboro_crypto::record::RECORD_PLAIN;
 
-use super::stream::Stream;
+use super::hops::{HopQueue, Item};
 use crate::limits::{CONTROL_QUEUE_MAX, LINK_SILENT, LINK_STUCK, PING_EVERY, RECORDS_PER_SEND_MAX};
 use crate::stats::{Class, Stats};
+use crate::stream::Stream;
 use crate::time::Time;
 use crate::wire::allowed::Phase;
 use crate::wire::frame::{CloseReason, DATA_HEADER, Frame};
@@ -17,6 +19,13 @@ use crate::wire::frame::{CloseReason, DATA_HEADER, Frame};
 const SMALLEST_PIECE: usize = 64;
 /// Frames that say something about a stream other than data: open 5, credit 9, close 6.
 const STREAM_NOTICES: usize = 20;
+
+/// Whose turn it is in a link's round: one record each.
+#[derive(Clone, Copy)]
+enum Turn {
+    Stream(u32),
+    Hop(u32),
+}
 
 /// One link's state.
 pub(super) struct Link {
@@ -35,12 +44,13 @@ pub(super) struct Link {
     pub(super) records_in: u64,
     pub(super) records_out: u64,
     pub(super) streams: BTreeMap<u32, Stream>,
+    pub(super) hops: BTreeMap<u32, HopQueue>,
     /// Records the shell can take.
     credit: u32,
     /// Since when it could take nothing although there was something.
     stuck: Option<Time>,
     control: VecDeque<Vec<u8>>,
-    round: VecDeque<u32>,
+    round: VecDeque<Turn>,
     next_number: u32,
 }
 
@@ -61,25 +71,37 @@ impl Link {
             records_in: 0,
             records_out: 0,
             streams: BTreeMap::new(),
+            hops: BTreeMap::new(),
             credit: 0,
             stuck: None,
             control: VecDeque::new(),
             round: VecDeque::new(),
-            // Both sides name streams; odd numbers belong to the dialler.
+            // Both sides name streams and circuits; odd numbers belong to the dialler.
             next_number: if dialed { 1 } else { 2 },
         }
     }
 
-    /// A number for a stream that this side opens; `None` when the numbers are used up.
+    /// A number for a stream or circuit that this side opens; `None` when the numbers are used up.
     pub(super) fn number(&mut self) -> Option<u32> {
         let number = self.next_number;
         self.next_number = self.next_number.checked_add(2)?;
         Some(number)
     }
 
-    /// Whether the other side may name a stream so.
+    /// Whether the other side may name a stream or circuit so.
     pub(super) const fn is_theirs(&self, number: u32) -> bool {
         (number % 2 == 1) != self.dialed
+    }
+
+    /// Whether no stream and no circuit is on it.
+    pub(super) fn carries_nothing(&self) -> bool {
+        self.streams.is_empty() && self.hops.is_empty()
+    }
+
+    /// How many circuits the other side began.
+    pub(super) fn their_hops(&self) -> usize {
+        let numbers = self.hops.keys();
+        numbers.filter(|&&number| self.is_theirs(number)).count()
     }
 
     /// The numbers of streams the other side opened.
@@ -144,18 +166,30 @@ impl Link {
             && stream.has_turn()
         {
             stream.queued = true;
-            self.round.push_back(number);
+            self.round.push_back(Turn::Stream(number));
         }
     }
 
-    /// Packs what may be sent now; empty if nothing. Streams that ended are returned.
-    pub(super) fn pack(&mut self, now: Time, stats: &mut Stats) -> (Vec<u8>, Vec<u32>) {
+    /// Puts a circuit into the round if there is something to say of it.
+    pub(super) fn touch_hop(&mut self, number: u32) {
+        if let Some(queue) = self.hops.get_mut(&number)
+            && !queue.queued
+            && !queue.items.is_empty()
+        {
+            queue.queued = true;
+            self.round.push_back(Turn::Hop(number));
+        }
+    }
+
+    /// Packs what may be sent now; empty if nothing. Returns with it streams that ended, and how many cells went.
+    pub(super) fn pack(&mut self, now: Time, stats: &mut Stats) -> (Vec<u8>, Vec<u32>, usize) {
         let mut out = Vec::new();
         let mut ended = Vec::new();
+        let mut cells = 0;
         let mut records = 0;
         while self.credit > 0 && records < RECORDS_PER_SEND_MAX && self.has_something() {
             let end = out.len() + RECORD_PLAIN;
-            self.pack_record(&mut out, end, stats, &mut ended);
+            cells += usize::from(self.pack_record(&mut out, end, stats, &mut ended));
             stats.padding_out += (end - out.len()) as u64;
             out.resize(end, 0);
             records += 1;
@@ -166,7 +200,7 @@ impl Link {
         }
         self.records_out += u64::from(records);
         stats.records_out += u64::from(records);
-        (out, ended)
+        (out, ended, cells)
     }
 
     /// Whether a further `pack` would send something.
@@ -178,16 +212,18 @@ impl Link {
         !self.control.is_empty() || !self.round.is_empty()
     }
 
+    /// Fills one record. True if with a cell.
     fn pack_record(
         &mut self,
         out: &mut Vec<u8>,
         end: usize,
         stats: &mut Stats,
         ended: &mut Vec<u32>,
-    ) {
+    ) -> bool {
+        let start = out.len();
         while let Some(message) = self.control.front() {
             if out.len() + 3 + message.len() > end {
-                return;
+                return false;
             }
             let frame = Frame::Control(message);
             count_out(stats, Class::Control, frame.encoded_len());
@@ -195,23 +231,63 @@ impl Link {
             self.control.pop_front();
         }
         while end - out.len() >= STREAM_NOTICES + DATA_HEADER + SMALLEST_PIECE {
-            let Some(number) = self.round.pop_front() else {
-                return;
-            };
-            let Some(stream) = self.streams.get_mut(&number) else {
-                continue;
-            };
-            stream.queued = false;
-            pack_stream(number, stream, out, end, stats);
-            if stream.unsent() == 0
-                && let Some(reason) = stream.closing
-            {
-                write_counted(&Frame::Close(number, reason), stream.class, out, stats);
-                self.streams.remove(&number);
-                ended.push(number);
-            } else {
-                self.touch(number);
+            match self.round.pop_front() {
+                None => return false,
+                Some(Turn::Stream(number)) => self.pack_turn(number, out, end, stats, ended),
+                Some(Turn::Hop(number)) => {
+                    let Some(queue) = self.hops.get_mut(&number) else {
+                        continue;
+                    };
+                    let Some(item) = queue.items.front() else {
+                        queue.queued = false;
+                        continue;
+                    };
+                    let frame = item.frame(number);
+                    if out.len() + frame.encoded_len() > end {
+                        // A cell needs a record of its own: the next one.
+                        debug_assert!(out.len() > start, "every item fits an empty record");
+                        self.round.push_front(Turn::Hop(number));
+                        return false;
+                    }
+                    write_counted(&frame, queue.class, out, stats);
+                    let over = matches!(item, Item::Destroy);
+                    let cell = queue.pop();
+                    queue.queued = false;
+                    if over {
+                        self.hops.remove(&number);
+                    } else {
+                        self.touch_hop(number);
+                    }
+                    if cell {
+                        return true;
+                    }
+                }
             }
+        }
+        false
+    }
+
+    fn pack_turn(
+        &mut self,
+        number: u32,
+        out: &mut Vec<u8>,
+        end: usize,
+        stats: &mut Stats,
+        ended: &mut Vec<u32>,
+    ) {
+        let Some(stream) = self.streams.get_mut(&number) else {
+            return;
+        };
+        stream.queued = false;
+        pack_stream(number, stream, out, end, stats);
+        if stream.unsent() == 0
+            && let Some(reason) = stream.closing
+        {
+            write_counted(&Frame::Close(number, reason), stream.class, out, stats);
+            self.streams.remove(&number);
+            ended.push(number);
+        } else {
+            self.touch(number);
         }
     }
 }

@@ -55,7 +55,7 @@ impl Links {
             .links
             .iter()
             .filter(|(_, link)| {
-                link.streams.is_empty() && !link.closing && !self.kept.contains(&link.remote)
+                link.carries_nothing() && !link.closing && !self.kept.contains(&link.remote)
             })
             .min_by_key(|(_, link)| link.used)
             .map(|(&id, _)| id);
@@ -96,13 +96,15 @@ impl Links {
         let streams = || self.links.values().flat_map(|link| link.streams.values());
         let controls: usize = self.links.values().map(Link::waiting_control).sum();
         let early = self.streams.values().map(|place| match place {
-            Place::Waiting(_, _, written) => written.iter().map(Vec::len).sum(),
+            Place::Waiting(_, _, written, _) => written.iter().map(Vec::len).sum(),
             Place::On(..) => 0,
         });
         Held {
             links: self.links.len(),
             dials: self.dials.len(),
             streams: streams().count(),
+            hops: self.links.values().map(|link| link.hops.len()).sum(),
+            cells: self.cells_queued,
             unsent: streams().map(Stream::unsent).sum::<usize>() + controls + early.sum::<usize>(),
             unread: streams().map(|stream| stream.peek().len()).sum(),
             ..Held::default()
@@ -111,7 +113,7 @@ impl Links {
 
     /// When a link counts as idle, if it may be closed for that: only whoever dialled does so.
     fn idle_at(&self, link: &Link) -> Option<Time> {
-        let may_close = link.dialed && link.streams.is_empty() && !self.kept.contains(&link.remote);
+        let may_close = link.dialed && link.carries_nothing() && !self.kept.contains(&link.remote);
         may_close.then(|| link.used + LINK_IDLE)
     }
 

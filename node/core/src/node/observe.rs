@@ -30,7 +30,7 @@ impl Node {
 
     /// How things stand.
     #[must_use]
-    pub fn standing(&self, _now: Time) -> Standing {
+    pub fn standing(&self, now: Time) -> Standing {
         let peers = self
             .links
             .standing()
@@ -46,6 +46,11 @@ impl Node {
             reachable: self.peers.reachable(),
             addresses: self.peers.addresses(),
             jobs: self.fetches.len() + self.publishes.len() + self.searches.len(),
+            hops: self.circuits.hops(),
+            relays: self.circuits.relays_known(self.peers.view()),
+            relays_missing: self.circuits.missing(self.peers.view()),
+            guard: self.circuits.guard(self.peers.view(), &self.links, now),
+            circuits_ready: self.circuits.ready(),
         }
     }
 
@@ -54,6 +59,10 @@ impl Node {
     pub fn held(&self) -> Held {
         let mut held = self.links.held();
         (held.exchanges, held.serving) = self.exchanges.count();
+        let (creates, relayed, (unsent, unread)) = self.circuits.held();
+        (held.creates, held.relayed) = (creates, relayed);
+        held.unsent += unsent;
+        held.unread += unread;
         held.puts = self.serve.puts();
         held.tickets = self.tickets.count();
         held

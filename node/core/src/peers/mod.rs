@@ -7,6 +7,7 @@ mod budget;
 mod gossip;
 mod own;
 mod ranges;
+mod unasked;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,7 @@ use self::bootstrap::{Bootstrap, jittered};
 use self::budget::Budgets;
 use self::own::Announced;
 pub(crate) use self::own::Own;
+pub(crate) use self::unasked::{Guarding, Unasked};
 pub(crate) use self::view::{Known, View};
 use self::view::{NotTaken, Verified};
 use crate::action::{StoreRequest, Task};
@@ -36,6 +38,8 @@ use crate::wire::descriptor::Descriptor;
 
 /// Everything about other nodes.
 pub(crate) struct Peers {
+    own_id: NodeId,
+    guarding: Guarding,
     own: Announced,
     provider: Arc<dyn Provider>,
     view: View,
@@ -64,6 +68,8 @@ impl Peers {
         }
         Self {
             view: View::new(own.local),
+            own_id: own.id,
+            guarding: Guarding::default(),
             own: Announced::new(own),
             provider,
             bootstrap,
@@ -83,6 +89,11 @@ impl Peers {
 
     pub(crate) fn id(&self) -> NodeId {
         self.own.id
+    }
+
+    /// Says what time it is, before anything is asked of the view.
+    pub(crate) fn set_now(&mut self, now: Time) {
+        self.view.set_now(now);
     }
 
     /// Signs for this node.

@@ -43,6 +43,13 @@ impl Ranges {
     }
 }
 
+/// Whether one of these and one of those addresses are of one /16 or /32.
+pub(super) fn share_network(one: &[SocketAddr], other: &[SocketAddr]) -> bool {
+    let mut ranges = distinct(one, network);
+    ranges.retain(|range| distinct(other, network).contains(range));
+    !ranges.is_empty()
+}
+
 /// Whether an address can belong to a node of a public network.
 pub(super) fn is_public(ip: IpAddr) -> bool {
     match ip {

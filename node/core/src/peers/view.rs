@@ -7,8 +7,8 @@ use oboro_crypto::hash::hash;
 use oboro_crypto::ids::{IdentityPublic, LinkPublic, Location, NodeId, OnionPublic, distance};
 use oboro_crypto::labels;
 
-use super::ranges::{Ranges, is_public};
-use crate::limits::{RETRY_FIRST, RETRY_LONGEST, VIEW_MAX};
+use super::ranges::{Ranges, is_public, share_network};
+use crate::limits::{RETRY_FIRST, RETRY_LONGEST, SETTLE, SETTLE_LOCAL, SETTLE_LONGEST, VIEW_MAX};
 use crate::link::Way;
 use crate::placement::Directory;
 use crate::time::Time;
@@ -54,6 +54,10 @@ pub(crate) struct View {
     sums: Box<[u64; BUCKETS]>,
     ranges: Ranges,
     storers: usize,
+    relays: usize,
+    /// When the first node came that is not this one, and when the last that was new.
+    first: Option<Time>,
+    grew: Time,
     now: Time,
 }
 
@@ -66,6 +70,9 @@ impl View {
             sums: Box::new([0; BUCKETS]),
             ranges: Ranges::default(),
             storers: 0,
+            relays: 0,
+            first: None,
+            grew: Time::default(),
             now: Time::default(),
         }
     }
@@ -114,6 +121,10 @@ impl View {
             }
             return Err(NotTaken::Range);
         }
+        if old.is_none() {
+            self.grew = self.now;
+            self.first.get_or_insert(self.now);
+        }
         self.add(Known {
             descriptor,
             encoded,
@@ -131,6 +142,7 @@ impl View {
         self.sums[bucket] = self.sums[bucket].wrapping_sub(term(&known.descriptor));
         self.ranges.remove(&known.descriptor.addresses);
         self.storers -= usize::from(known.descriptor.roles.storage);
+        self.relays -= usize::from(known.descriptor.roles.relay);
         Some(known)
     }
 
@@ -140,6 +152,7 @@ impl View {
         self.sums[bucket] = self.sums[bucket].wrapping_add(term(descriptor));
         self.ranges.add(&descriptor.addresses);
         self.storers += usize::from(descriptor.roles.storage);
+        self.relays += usize::from(descriptor.roles.relay);
         self.by_link.insert(descriptor.link, descriptor.id);
         self.nodes.insert(descriptor.id, known);
     }
@@ -161,6 +174,35 @@ impl View {
 
     pub(crate) fn get(&self, id: &NodeId) -> Option<&Known> {
         self.nodes.get(id)
+    }
+
+    /// How many of them relay, this one among them if it is listed.
+    pub(crate) const fn relays(&self) -> usize {
+        self.relays
+    }
+
+    /// Whether two nodes have addresses in one /16 or /32: never on a local network, where all have.
+    pub(crate) fn share_network(&self, one: &NodeId, other: &NodeId) -> bool {
+        let addresses = |id| self.nodes.get(id).map(|known| &known.descriptor.addresses);
+        match (addresses(one), addresses(other)) {
+            (Some(one), Some(other)) if !self.local => share_network(one, other),
+            _ => false,
+        }
+    }
+
+    /// Whether a node's id was found wanting, or it failed to answer lately.
+    pub(crate) fn is_doubtful(&self, id: &NodeId) -> bool {
+        self.is_suspect(id)
+    }
+
+    /// Whether the view has been still for a while, or has had long enough to grow: before that, whoever was met first
+    /// would be half of what there is to choose from.
+    pub(crate) fn is_settled(&self) -> bool {
+        let Some(first) = self.first else {
+            return false;
+        };
+        let still = if self.local { SETTLE_LOCAL } else { SETTLE };
+        self.now.since(self.grew) >= still || self.now.since(first) >= SETTLE_LONGEST
     }
 
     pub(crate) fn node_of(&self, link: &LinkPublic) -> Option<NodeId> {

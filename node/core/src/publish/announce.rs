@@ -18,7 +18,8 @@ use crate::effect::{Ctx, Effect, Owner, Waiting};
 use crate::event::Computed;
 use crate::exchange::Answer;
 use crate::ids::{Counter, ExchangeId, JobId};
-use crate::limits::{ANNOUNCING_MAX, PLACEMENT_TRIES, TOKENS_AT_ONCE};
+use crate::limits::{ANNOUNCING_MAX, PLACEMENT_TRIES, PUBLISH_LANES, SEARCH_LANES, TOKENS_AT_ONCE};
+use crate::losses::Losses;
 use crate::peers::Peers;
 use crate::placement::candidates;
 use crate::serve::receipt_parts;
@@ -31,6 +32,8 @@ struct Announcing {
     entry: Option<Entry>,
     exchange: Option<(ExchangeId, NodeId)>,
     tried: Vec<NodeId>,
+    /// Circuits that failed under it.
+    lost: Losses,
 }
 
 struct Entry {
@@ -140,6 +143,7 @@ impl Announce {
                     entry: None,
                     exchange: None,
                     tried: Vec::new(),
+                    lost: Losses::default(),
                 },
             );
             let task = Task::Entry {
@@ -225,10 +229,16 @@ impl Announce {
             self.receipts[active.term] += 1;
             self.active.remove(&slot);
         } else {
-            if matches!(answer, Answer::Failed(_)) {
-                peers.failed(&node, ctx.now);
+            let lost = match &answer {
+                Answer::Failed(trouble) if trouble.is_of_the_way() => Some(*trouble),
+                _ => None,
+            };
+            if !lost.is_some_and(|trouble| active.lost.again(trouble)) {
+                if matches!(answer, Answer::Failed(_)) && lost.is_none() {
+                    peers.failed(&node, ctx.now);
+                }
+                active.tried.push(node);
             }
-            active.tried.push(node);
             if let Some(used) = self.used.get_mut(&active.term) {
                 used.retain(|other| *other != node);
             }
@@ -250,9 +260,9 @@ impl Announce {
         };
         let Some(entry) = &active.entry else { return };
         let used = self.used.entry(active.term).or_default();
-        let own = peers.id();
+        let unasked = peers.unasked();
         let without =
-            |node: &NodeId| *node == own || active.tried.contains(node) || used.contains(node);
+            |node: &NodeId| unasked.has(node) || active.tried.contains(node) || used.contains(node);
         let choice = candidates(peers.view(), &entry.location, active.index, &without)
             .first()
             .copied();
@@ -261,7 +271,9 @@ impl Announce {
             return;
         };
         used.push(node);
-        let exchange = ctx.ask(owner, node, Request::PutEntry(entry.bytes.clone()));
+        // A word's entries go by a way of their own, so that no exit sees the words of one thing together.
+        let lane = PUBLISH_LANES + 1 + u32::try_from(active.term).unwrap_or(0) % SEARCH_LANES;
+        let exchange = ctx.ask(owner, lane, node, Request::PutEntry(entry.bytes.clone()));
         active.exchange = Some((exchange, node));
         peers.rely_on(&node, ctx);
     }

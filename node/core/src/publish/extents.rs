@@ -14,7 +14,7 @@ use crate::effect::{Body, Ctx, Effect, Owner};
 use crate::exchange::Answer;
 use crate::failure::Failure;
 use crate::ids::{Counter, ExchangeId, JobId};
-use crate::limits::{PLACING_MAX, VERIFY_ONE_IN};
+use crate::limits::{PLACING_MAX, PUBLISH_LANES, VERIFY_ONE_IN};
 use crate::peers::Peers;
 use crate::report::PublishSummary;
 use crate::serve::put::work_context;
@@ -39,6 +39,8 @@ pub(super) struct Extents {
     placing: BTreeMap<u64, Placing>,
     numbers: Counter,
     refused_any: bool,
+    /// Requests lost with their circuits.
+    lost: u32,
     /// How well it went so far; terms and entries are not known here.
     pub(super) summary: PublishSummary,
     /// Content bytes placed.
@@ -57,6 +59,7 @@ impl Extents {
             placing: BTreeMap::new(),
             numbers: Counter::default(),
             refused_any: false,
+            lost: 0,
             summary: PublishSummary {
                 fewest: u8::MAX,
                 ..PublishSummary::default()
@@ -101,7 +104,7 @@ impl Extents {
         let mut completed = false;
         for extent in self.placing.keys().copied().collect::<Vec<_>>() {
             self.ask_due(extent, slots, peers, ctx);
-            completed |= self.settle(extent, slots, ctx)?;
+            completed |= self.settle(extent, slots, peers, ctx)?;
         }
         Ok(completed)
     }
@@ -142,7 +145,7 @@ impl Extents {
         };
         for spot in 0..placing.spots.len() {
             if placing.is_due(spot, ctx.now)
-                && let Some(node) = placing.choose(spot, peers.view(), &peers.id())
+                && let Some(node) = placing.choose(spot, peers.view(), &peers.unasked())
             {
                 let slot = slots.next();
                 self.what.insert(slot, What::Put { extent, spot });
@@ -166,6 +169,7 @@ impl Extents {
         &mut self,
         extent: u64,
         slots: &mut Counter,
+        peers: &Peers,
         ctx: &mut Ctx<'_>,
     ) -> Result<bool, Failure> {
         let Some(placing) = self.placing.get_mut(&extent) else {
@@ -179,7 +183,7 @@ impl Extents {
             return Err(if self.refused_any {
                 Failure::Refused
             } else {
-                Failure::NoRoute
+                peers.no_route(ctx.route(self.job).hops, self.lost)
             });
         }
         if placing.verify {
@@ -248,6 +252,11 @@ impl Extents {
                     _ => placing.failed(spot),
                 }
             }
+            Answer::Failed(trouble) if trouble.is_of_the_way() => {
+                self.retries += 1;
+                self.lost += 1;
+                placing.lost(spot, *trouble, ctx.now);
+            }
             // Answers to what was not asked, and chunks wanted twice, are as bad as none.
             Answer::Reply(_) | Answer::Chunk(..) | Answer::Failed(_) => {
                 peers.failed(&node, ctx.now);
@@ -273,6 +282,16 @@ impl Extents {
         let Some((exchange, spot, index)) = placing.verifying else {
             return;
         };
+        if let Answer::Failed(trouble) = answer
+            && trouble.is_of_the_way()
+            && placing.unread.again(*trouble)
+        {
+            // None of the storer's fault: another look, by another way.
+            placing.verifying = None;
+            self.what.remove(&slot);
+            ctx.effect(Effect::Finish { exchange });
+            return;
+        }
         let right = match answer {
             Answer::Reply(Reply::Have(_)) | Answer::Drained => return,
             Answer::Chunk(at, body) => {
@@ -337,7 +356,8 @@ fn ask_put(owner: Owner, placing: &mut Placing, spot: usize, node: NodeId, ctx: 
         work: work::solve(&context, place.price, 0),
         references,
     };
-    let exchange = ctx.ask(owner, node, Request::Put(put));
+    let lane = ctx.rng.next_u32() % PUBLISH_LANES;
+    let exchange = ctx.ask(owner, lane, node, Request::Put(put));
     place.state = State::Busy {
         exchange,
         node,
@@ -371,7 +391,7 @@ fn ask_back(owner: Owner, placing: &mut Placing, ctx: &mut Ctx<'_>) {
         location: place.location,
         wanted: 1 << index,
     };
-    placing.verifying = Some((ctx.ask(owner, node, request), spot, index));
+    placing.verifying = Some((ctx.ask(owner, PUBLISH_LANES, node, request), spot, index));
 }
 
 /// Gives an exchange its next chunks and asks to be told when there is room for more. Says how many bytes.

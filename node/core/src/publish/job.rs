@@ -171,11 +171,13 @@ impl PublishJob {
         summary.terms = announced;
         summary.entries = receipts;
         if let Some((capability, _)) = self.ended.take() {
+            let route = ctx.route(self.job);
             ctx.report(
                 self.job,
                 Report::Published {
                     capability: Box::new(capability),
                     summary,
+                    route,
                 },
             );
         }

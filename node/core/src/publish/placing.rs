@@ -6,8 +6,11 @@ use std::sync::Arc;
 use oboro_crypto::eris::Run;
 use oboro_crypto::ids::{ExtentId, Location, NetworkId, NodeId, Reference};
 
+use crate::exchange::Trouble;
 use crate::ids::ExchangeId;
 use crate::limits::{PLACEMENT_TRIES, PRICE_MAX, PRICE_RAISES};
+use crate::losses::Losses;
+use crate::peers::Unasked;
 use crate::placement::{Directory, candidates};
 use crate::serve::put::all_of;
 use crate::time::Time;
@@ -42,6 +45,8 @@ pub(super) struct Spot {
     tried: Vec<NodeId>,
     busy: u32,
     raised: u32,
+    /// Circuits that failed under it.
+    lost: Losses,
 }
 
 /// An extent being placed.
@@ -54,6 +59,8 @@ pub(super) struct Placing {
     price: u8,
     /// Whether it is still to be read back from one of its storers.
     pub(super) verify: bool,
+    /// Times that reading back was lost with its circuit.
+    pub(super) unread: Losses,
     /// The chunk being read back, and of which placement.
     pub(super) verifying: Option<(ExchangeId, usize, u8)>,
 }
@@ -76,6 +83,7 @@ impl Placing {
                 tried: Vec::new(),
                 busy: 0,
                 raised: 0,
+                lost: Losses::default(),
             })
             .collect();
         Self {
@@ -85,6 +93,7 @@ impl Placing {
             spots,
             price,
             verify,
+            unread: Losses::default(),
             verifying: None,
         }
     }
@@ -107,7 +116,7 @@ impl Placing {
         &mut self,
         spot: usize,
         directory: &dyn Directory,
-        own: &NodeId,
+        unasked: &Unasked,
     ) -> Option<NodeId> {
         let taken: Vec<NodeId> = self
             .spots
@@ -123,7 +132,7 @@ impl Placing {
             return None;
         }
         let without =
-            |node: &NodeId| node == own || taken.contains(node) || spot.tried.contains(node);
+            |node: &NodeId| unasked.has(node) || taken.contains(node) || spot.tried.contains(node);
         let choice = candidates(directory, &spot.location, spot.index, &without)
             .first()
             .copied();
@@ -190,6 +199,18 @@ impl Placing {
             }
             (spot.price, spot.raised, spot.busy) = (self.price, 0, 0);
             spot.state = State::Wanted(Time::default());
+        }
+    }
+
+    /// The circuit to a storer failed: it is asked again by another way, a few times.
+    pub(super) fn lost(&mut self, spot: usize, trouble: Trouble, now: Time) {
+        let Some(place) = self.spots.get_mut(spot) else {
+            return;
+        };
+        if place.lost.again(trouble) {
+            place.state = State::Wanted(now + place.lost.wait());
+        } else {
+            self.failed(spot);
         }
     }
 

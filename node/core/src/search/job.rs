@@ -16,12 +16,15 @@ use crate::event::Computed;
 use crate::exchange::Answer;
 use crate::failure::Failure;
 use crate::ids::{Counter, ExchangeId, JobId};
-use crate::limits::{PAGES_MAX, QUERY_TRIES};
+use crate::limits::{FURTHER_CIRCUITS, PAGES_MAX, QUERY_TRIES, SEARCH_LANES};
 use crate::peers::Peers;
 use crate::placement::candidates;
 use crate::report::Report;
 use crate::time::Time;
 use crate::wire::message::{Cursor, ENTRIES_MAX, Reply, Request};
+
+/// Circuits that may fail under one search before their nodes are taken for unreachable.
+const LOST_MAX: u32 = 8 * FURTHER_CIRCUITS;
 
 /// One placement of one term being asked.
 struct Asking {
@@ -47,6 +50,8 @@ pub(super) struct SearchJob {
     findings: Findings,
     asked: u32,
     answered: u32,
+    /// Questions lost with their circuits.
+    lost: u32,
 }
 
 impl SearchJob {
@@ -73,6 +78,7 @@ impl SearchJob {
             findings: Findings::default(),
             asked: 0,
             answered: 0,
+            lost: 0,
         };
         for (index, term) in terms.into_iter().enumerate() {
             let slot = search.slots.next();
@@ -143,6 +149,13 @@ impl SearchJob {
                     self.answered += 1;
                 }
             }
+            // None of the node's fault: it is asked again through another circuit, for a while.
+            Answer::Failed(trouble) if trouble.is_of_the_way() && self.lost < LOST_MAX => {
+                self.lost += 1;
+                if asking.pages == 0 {
+                    self.ask_next(asking, peers, ctx);
+                }
+            }
             // Also a page without one right entry: whoever wants a word not to be found must not be the last one asked.
             _ => {
                 peers.failed(&asking.node, ctx.now);
@@ -174,7 +187,7 @@ impl SearchJob {
         } else if !peers.knows_others() {
             Some(Failure::NotJoined)
         } else if self.answered == 0 {
-            Some(Failure::NoRoute)
+            Some(peers.no_route(ctx.route(self.job).hops, self.lost))
         } else {
             Some(Failure::NotFound)
         };
@@ -228,6 +241,7 @@ impl SearchJob {
 
     fn report(&self, last: bool, ctx: &mut Ctx<'_>) {
         let hits = self.findings.ranked();
+        let route = ctx.route(self.job);
         ctx.report(
             self.job,
             Report::Found {
@@ -235,6 +249,7 @@ impl SearchJob {
                 asked: self.asked,
                 answered: self.answered,
                 last,
+                route,
             },
         );
     }
@@ -260,8 +275,8 @@ impl SearchJob {
         peers: &mut Peers,
         ctx: &mut Ctx<'_>,
     ) -> bool {
-        let own = peers.id();
-        let without = |node: &NodeId| *node == own || tried.contains(node);
+        let unasked = peers.unasked();
+        let without = |node: &NodeId| unasked.has(node) || tried.contains(node);
         let Some(&node) = candidates(peers.view(), &location, index, &without).first() else {
             return false;
         };
@@ -269,6 +284,7 @@ impl SearchJob {
         let max = u8::try_from(ENTRIES_MAX).unwrap_or(u8::MAX);
         let exchange = ctx.ask(
             self.owner(slot),
+            lane(term),
             node,
             Request::Query {
                 location,
@@ -300,7 +316,7 @@ impl SearchJob {
             after,
             max,
         };
-        asking.exchange = ctx.ask(self.owner(slot), asking.node, request);
+        asking.exchange = ctx.ask(self.owner(slot), lane(asking.term), asking.node, request);
         self.asking.insert(slot, asking);
     }
 
@@ -310,4 +326,9 @@ impl SearchJob {
             slot,
         }
     }
+}
+
+/// Each word has circuits of its own, so that no exit sees the words of one question together.
+fn lane(term: usize) -> u32 {
+    u32::try_from(term).unwrap_or(0) % SEARCH_LANES
 }

@@ -10,7 +10,14 @@
 //! | 3 | data | stream `u32`, length `u16` (1 to 4,169), bytes |
 //! | 4 | credit | stream `u32`, bytes `u32` (not 0) |
 //! | 5 | close | stream `u32`, reason `u8` |
+//! | 6 | create | circuit `u32`, 396 bytes |
+//! | 7 | created | circuit `u32`, 144 bytes |
+//! | 8 | cell | circuit `u32`, 4,171 bytes: all of a record |
+//! | 9 | destroy | circuit `u32` |
+//!
+//! What is inside creates, createds and cells is not for a link to know: see [`super::cell`].
 
+use oboro_crypto::circuit::{CELL_LEN, CREATE_LEN, CREATED_LEN};
 use oboro_crypto::record::RECORD_PLAIN;
 
 use super::codec::{Reader, WireError, put_count16};
@@ -34,7 +41,7 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
-    const fn to_byte(self) -> u8 {
+    pub(super) const fn to_byte(self) -> u8 {
         match self {
             Self::Done => 0,
             Self::Failed => 1,
@@ -42,7 +49,7 @@ impl CloseReason {
         }
     }
 
-    const fn from_byte(byte: u8) -> Result<Self, WireError> {
+    pub(super) const fn from_byte(byte: u8) -> Result<Self, WireError> {
         match byte {
             0 => Ok(Self::Done),
             1 => Ok(Self::Failed),
@@ -65,6 +72,14 @@ pub enum Frame<'a> {
     Credit(u32, u32),
     /// A stream ends, both ways at once.
     Close(u32, CloseReason),
+    /// A circuit begins: `CREATE_LEN` bytes for whoever reads this.
+    Create(u32, &'a [u8]),
+    /// It reaches to its end: `CREATED_LEN` bytes.
+    Created(u32, &'a [u8]),
+    /// One cell of it: `CELL_LEN` bytes.
+    Cell(u32, &'a [u8]),
+    /// It is over.
+    Destroy(u32),
 }
 
 impl Frame<'_> {
@@ -73,10 +88,11 @@ impl Frame<'_> {
     pub const fn encoded_len(&self) -> usize {
         match self {
             Self::Control(body) => 3 + body.len(),
-            Self::Open(_) => 5,
+            Self::Open(_) | Self::Destroy(_) => 5,
             Self::Data(_, data) => DATA_HEADER + data.len(),
             Self::Credit(..) => 9,
             Self::Close(..) => 6,
+            Self::Create(_, body) | Self::Created(_, body) | Self::Cell(_, body) => 5 + body.len(),
         }
     }
 
@@ -108,8 +124,18 @@ impl Frame<'_> {
                 out.extend_from_slice(&stream.to_be_bytes());
                 out.push(reason.to_byte());
             }
+            Self::Create(circuit, body) => put_circuit(6, circuit, body, out),
+            Self::Created(circuit, body) => put_circuit(7, circuit, body, out),
+            Self::Cell(circuit, body) => put_circuit(8, circuit, body, out),
+            Self::Destroy(circuit) => put_circuit(9, circuit, &[], out),
         }
     }
+}
+
+fn put_circuit(kind: u8, circuit: u32, body: &[u8], out: &mut Vec<u8>) {
+    out.push(kind);
+    out.extend_from_slice(&circuit.to_be_bytes());
+    out.extend_from_slice(body);
 }
 
 /// The frames of one record.
@@ -166,6 +192,10 @@ impl<'a> Frames<'a> {
                 self.reader.u32()?,
                 CloseReason::from_byte(self.reader.u8()?)?,
             ),
+            6 => Frame::Create(self.reader.u32()?, self.reader.bytes(CREATE_LEN)?),
+            7 => Frame::Created(self.reader.u32()?, self.reader.bytes(CREATED_LEN)?),
+            8 => Frame::Cell(self.reader.u32()?, self.reader.bytes(CELL_LEN)?),
+            9 => Frame::Destroy(self.reader.u32()?),
             _ => return Err(WireError::Unknown),
         };
         Ok(Some(frame))
@@ -216,22 +246,39 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_cell_fills_a_record() {
+        let mut out = Vec::new();
+        Frame::Cell(7, &[1; CELL_LEN]).write(&mut out);
+        assert_eq!(out.len(), RECORD_PLAIN);
+        assert_eq!(&out[..6], &[8, 0, 0, 0, 7, 1]);
+        let mut frames = Frames::new(&out);
+        assert!(
+            matches!(frames.next_frame(), Ok(Some(Frame::Cell(7, body))) if body.len() == CELL_LEN)
+        );
+        assert_eq!(frames.next_frame(), Ok(None));
+    }
+
     fn any_frame() -> impl Strategy<Value = (u8, u32, Vec<u8>, u32)> {
         (
-            1u8..=5,
+            1u8..=9,
             any::<u32>(),
-            proptest::collection::vec(any::<u8>(), 1..300),
+            proptest::collection::vec(any::<u8>(), CELL_LEN),
             1u32..,
         )
     }
 
     fn build<'a>((kind, stream, data, bytes): &'a (u8, u32, Vec<u8>, u32)) -> Frame<'a> {
         match kind {
-            1 => Frame::Control(data),
+            1 => Frame::Control(&data[..300]),
             2 => Frame::Open(*stream),
-            3 => Frame::Data(*stream, data),
+            3 => Frame::Data(*stream, &data[..300]),
             4 => Frame::Credit(*stream, *bytes),
-            _ => Frame::Close(*stream, CloseReason::Done),
+            5 => Frame::Close(*stream, CloseReason::Done),
+            6 => Frame::Create(*stream, &data[..CREATE_LEN]),
+            7 => Frame::Created(*stream, &data[..CREATED_LEN]),
+            8 => Frame::Cell(*stream, data),
+            _ => Frame::Destroy(*stream),
         }
     }
 

@@ -4,6 +4,7 @@
 //! big endian. What is legal where is a table in [`allowed`].
 
 pub mod allowed;
+pub mod cell;
 pub mod codec;
 pub mod control;
 pub mod descriptor;

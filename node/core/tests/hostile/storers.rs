@@ -44,6 +44,7 @@ fn publish(
         Some(Report::Published {
             capability,
             summary,
+            ..
         }) => Ok(((**capability).clone(), *summary)),
         Some(Report::Failed(failure)) => Err(*failure),
         _ => panic!("the publication is not over"),

@@ -20,6 +20,11 @@ const NOW: Time = Time::from_secs(1_800_000_000);
 
 /// A node that knows nobody.
 fn node() -> Node {
+    node_with(None)
+}
+
+/// The same with this on disk of its guards.
+fn node_with(guards: Option<Vec<u8>>) -> Node {
     let mut rng = rng(3);
     let network = Network::private("inputs", true, &mut rng).expect("a network");
     let keys = NodeKeys::generate(NOW.day(), &mut rng);
@@ -34,6 +39,7 @@ fn node() -> Node {
         listed: true,
         storage: true,
         bootstrap: Vec::new(),
+        guards,
         provider: Arc::new(RealProvider),
         network,
     };
@@ -115,6 +121,7 @@ fn a_fetch_goes_on_from_any_checkpoint_or_from_none() {
             job,
             capability: Box::new(capability.clone()),
             resume: Some(bytes.to_vec()),
+            fewer_hops: false,
         };
         tell(&mut node, Event::Command(begin));
         let begun = node.has_job(job);
@@ -124,5 +131,34 @@ fn a_fetch_goes_on_from_any_checkpoint_or_from_none() {
         );
         assert!(!node.has_job(job));
         begun
+    });
+}
+
+#[test]
+fn a_node_begins_with_any_guards_or_with_none() {
+    let guard = |node: u8| {
+        let days = [19_000u32, 21_000, 0].map(u32::to_be_bytes).concat();
+        [[node; 32].as_slice(), &days].concat()
+    };
+    let middle = [[9; 32].as_slice(), &20_900u32.to_be_bytes()].concat();
+    let valid = [
+        vec![1, 0, 0],
+        [[1, 1].as_slice(), &guard(1), &[0]].concat(),
+        [
+            [1, 3].as_slice(),
+            &guard(1),
+            &guard(2),
+            &guard(3),
+            &[1],
+            &middle,
+        ]
+        .concat(),
+    ];
+    feed("guards on disk", Cost::Parsing, &valid, |bytes| {
+        let mut node = node_with(Some(bytes.to_vec()));
+        tell(&mut node, Event::Deadline);
+        assert!(node.deadline().is_some());
+        // Nobody is known, so nobody on the list can be in use wrongly: a list is whole or it is none.
+        node.standing(NOW).guard.is_some() || bytes == [1, 0, 0]
     });
 }

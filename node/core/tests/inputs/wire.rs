@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use oboro_core::wire::cell::{CellFrame, CellFrames};
 use oboro_core::wire::control::{BUCKETS, Control};
 use oboro_core::wire::descriptor::{DESCRIPTOR_MAX, Descriptor, Roles};
 use oboro_core::wire::frame::{CloseReason, Frame, Frames};
@@ -9,6 +10,7 @@ use oboro_core::wire::invite::Invite;
 use oboro_core::wire::message::{
     CHUNK, Put, Receipt, Refusal, Reply, Request, decode_chunk, encode_chunk,
 };
+use oboro_crypto::circuit::{CELL_LEN, CREATE_LEN, CREATED_LEN, FORWARD_PAYLOAD};
 use oboro_crypto::entry::SealedEntry;
 use oboro_crypto::hash::hash;
 use oboro_crypto::ids::{LinkPublic, Location, NodeId, OnionPublic, Reference, Signature};
@@ -62,7 +64,56 @@ pub(crate) fn records() -> Vec<Vec<u8>> {
         ]),
         record(&[Frame::Data(3, &most)]),
         record(&[]),
+        record(&[
+            Frame::Create(1, &[7; CREATE_LEN]),
+            Frame::Created(2, &[8; CREATED_LEN]),
+            Frame::Destroy(3),
+        ]),
+        record(&[Frame::Cell(1, &[9; CELL_LEN])]),
     ]
+}
+
+#[test]
+fn the_frames_of_a_cell_are_those_that_were_written_or_refused() {
+    let cell = |frames: &[CellFrame<'_>]| {
+        let mut out = Vec::new();
+        frames.iter().for_each(|frame| frame.write(&mut out));
+        out.resize(FORWARD_PAYLOAD, 0);
+        out
+    };
+    let valid = [
+        cell(&[
+            CellFrame::Begin(1, NodeId([3; 32])),
+            CellFrame::Data(1, b"some bytes"),
+            CellFrame::Credit(1, 1000),
+            CellFrame::Close(1, CloseReason::Done),
+        ]),
+        cell(&[
+            CellFrame::Window(64),
+            CellFrame::Probe(1),
+            CellFrame::Echo(2),
+        ]),
+        cell(&[CellFrame::Data(1, &[1; 4_000])]),
+        cell(&[]),
+    ];
+    feed("frames of a cell", Cost::Parsing, &valid, |payload| {
+        let (mut frames, mut again) = (CellFrames::new(payload), Vec::new());
+        loop {
+            match frames.next_frame() {
+                Ok(Some(frame)) => {
+                    let before = again.len();
+                    frame.write(&mut again);
+                    assert_eq!(again.len() - before, frame.encoded_len());
+                }
+                Ok(None) => break,
+                Err(_) => return false,
+            }
+        }
+        let rest = payload
+            .strip_prefix(again.as_slice())
+            .expect("the same frames again");
+        rest.iter().all(|&byte| byte == 0)
+    });
 }
 
 #[test]

@@ -43,15 +43,17 @@ fn the_bounds_in_the_threat_model_are_those_in_the_code() {
 
 #[test]
 fn values_are_computed_as_they_are_written() {
-    let source = "const A: u32 = 1 << 10;\npub const B: usize = 255 * A + A + 16;\nconst C: Duration = Duration::from_secs(20);\n";
-    let shown = ["A", "B", "C", "D"].map(|name| constant(source, name));
+    let source = "const A: u32 = 1 << 10;\npub const B: usize = 255 * A + A + 16;\nconst C: Duration = Duration::from_secs(20);\nconst E: (u32, u32) = (120, A);\nconst F: usize = A as usize + 1;\n";
+    let shown = ["A", "B", "C", "D", "E", "F"].map(|name| constant(source, name));
     assert_eq!(
         shown,
         [
             Some("1,024".into()),
             Some("262,160".into()),
             Some("20 s".into()),
-            None
+            None,
+            Some("120, 1,024".into()),
+            Some("1,025".into())
         ]
     );
 }
@@ -65,6 +67,13 @@ fn row(line: &str) -> Option<(&str, &str)> {
 /// The value of a constant in a source, as people write it.
 fn constant(source: &str, name: &str) -> Option<String> {
     let value = expression(source, name)?;
+    let pair = value
+        .strip_prefix('(')
+        .and_then(|rest| rest.strip_suffix(')')?.split_once(", "));
+    if let Some((least, more)) = pair {
+        let (least, more) = (number(source, least)?, number(source, more)?);
+        return Some(format!("{}, {}", grouped(least), grouped(more)));
+    }
     let within = |kind: &str| {
         value
             .strip_prefix(kind)?
@@ -96,6 +105,7 @@ fn number(source: &str, text: &str) -> Option<u64> {
     } else if let Some((a, b)) = text.split_once(" * ") {
         Some(number(source, a)? * number(source, b)?)
     } else {
+        let text = text.strip_suffix(" as usize").unwrap_or(text);
         let literal = text.replace('_', "").parse().ok();
         literal.or_else(|| number(source, expression(source, text)?))
     }

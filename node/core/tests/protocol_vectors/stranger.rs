@@ -67,6 +67,7 @@ impl Stranger {
             listed: false,
             storage: true,
             bootstrap: Vec::new(),
+            guards: None,
             provider: Arc::new(RealProvider),
         };
         let mut stranger = Self {

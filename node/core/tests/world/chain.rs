@@ -61,6 +61,7 @@ fn describe(action: &Action, out: &mut Vec<u8>) {
             put(out, job.0);
             sink(command, out);
         }
+        Action::Guards(bytes) => out.extend_from_slice(bytes),
         Action::Report { job, report } => {
             put(out, job.0);
             say(report, out);
@@ -68,7 +69,7 @@ fn describe(action: &Action, out: &mut Vec<u8>) {
     }
 }
 
-fn store(request: &StoreRequest, out: &mut Vec<u8>) {
+pub(super) fn store(request: &StoreRequest, out: &mut Vec<u8>) {
     match request {
         StoreRequest::PutExtent {
             location,
@@ -138,6 +139,7 @@ fn say(report: &Report, out: &mut Vec<u8>) {
         Report::Published {
             capability,
             summary,
+            route: _,
         } => {
             out.extend_from_slice(&capability.to_bytes());
             out.extend_from_slice(format!("{summary:?}").as_bytes());
@@ -147,6 +149,7 @@ fn say(report: &Report, out: &mut Vec<u8>) {
             asked,
             answered,
             last,
+            route: _,
         } => {
             for hit in hits {
                 out.extend_from_slice(hit.title.as_bytes());
@@ -156,7 +159,7 @@ fn say(report: &Report, out: &mut Vec<u8>) {
             put(out, u64::from(*answered));
             out.push(u8::from(*last));
         }
-        Report::Fetched { length } => put(out, *length),
+        Report::Fetched { length, .. } => put(out, *length),
         Report::Failed(failure) => {
             let failure: &Failure = failure;
             out.extend_from_slice(format!("{failure:?}").as_bytes());

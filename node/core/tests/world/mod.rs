@@ -1,12 +1,15 @@
 //! A small world for tests: real cores, real cryptography, stores in memory, links that are queues with a delay.
 //!
-//! [`shell`] does what a shell would; [`puppet`] holds peers that keep to no rule; [`chain`] makes runs comparable.
+//! [`shell`] does what a shell would; [`puppet`] holds peers that keep to no rule; [`meddle`] what happens on the way;
+//! [`chain`] makes runs comparable; [`watch`] keeps what passes.
 
 #![allow(dead_code, reason = "each test uses its part of it")]
 
 mod chain;
+pub mod meddle;
 pub mod puppet;
 mod shell;
+pub mod watch;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -19,15 +22,18 @@ use oboro_core::ids::{JobId, LinkId};
 use oboro_core::{Command, Config, Event, Node, Outbox, Report, Time};
 use oboro_crypto::entry;
 use oboro_crypto::eris::{BlockSize, Capability, ConvergenceSecret, Encoder};
-use oboro_crypto::ids::{LinkPublic, Location, NodeId, OnionPublic};
+use oboro_crypto::ids::{IdentityPublic, LinkPublic, Location, NodeId, OnionPublic};
 use oboro_crypto::keys::NodeKeys;
-use oboro_crypto::network::Network;
+use oboro_crypto::network::{Network, Params};
 use oboro_crypto::node_id::node_id;
-use oboro_crypto::provider::RealProvider;
+use oboro_crypto::provider::{Provider, RealProvider};
+use oboro_crypto::secret::Secret;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 
+use self::meddle::Meddle;
 use self::puppet::Puppet;
+use self::watch::Watch;
 
 /// One node and what its shell would hold.
 pub struct Machine {
@@ -36,6 +42,7 @@ pub struct Machine {
     pub link: LinkPublic,
     pub id: NodeId,
     pub onion: OnionPublic,
+    pub identity: IdentityPublic,
     pub address: SocketAddr,
     pub alive: bool,
     pub reports: BTreeMap<JobId, Vec<Report>>,
@@ -55,6 +62,10 @@ pub struct Machine {
     pub forgets: bool,
     /// Its store answers nothing any more.
     pub mute: bool,
+    /// What it last gave to be kept of its guards.
+    pub guards: Option<Vec<u8>>,
+    /// It drops every cell it is given, without a word.
+    pub drops: bool,
     /// Extents it was given to keep, with how many chunks each has.
     pub kept: Vec<(Location, usize)>,
 }
@@ -77,12 +88,31 @@ pub struct World {
     seed: u8,
     /// Records on links, by link: everything before its encryption.
     pub tap: Option<Vec<u8>>,
+    /// The same with both ends' names, and what stores are asked.
+    pub watch: Option<Watch>,
+    /// Whether jobs are told to do with fewer relays.
+    pub fewer_hops: bool,
+    /// What nodes added from now on compute with.
+    pub provider: fn(usize) -> Arc<dyn Provider>,
+    /// What is done to records on their way: who sends, who is to have them, the records.
+    pub meddle: Option<Meddle>,
 }
 
 impl World {
+    /// A network in which requests go straight to the nodes asked.
     pub fn new(count: usize, seed: u8) -> Self {
+        Self::with_hops(count, seed, 0)
+    }
+
+    /// A network in which requests go over so many relays.
+    pub fn with_hops(count: usize, seed: u8, hops: u8) -> Self {
         let mut rng = ChaCha20Rng::from_seed([seed; 32]);
-        let network = Network::private("test", true, &mut rng).unwrap();
+        let params = Params {
+            hops,
+            ..Params::local()
+        };
+        let secret = Secret::random(&mut rng);
+        let network = Network::new("test", params, Some(secret)).unwrap();
         let mut world = Self {
             machines: Vec::new(),
             network,
@@ -97,6 +127,10 @@ impl World {
             links: 0,
             seed,
             tap: None,
+            watch: None,
+            fewer_hops: false,
+            provider: |_| Arc::new(RealProvider),
+            meddle: None,
         };
         for index in 0..count {
             let bootstrap: Vec<usize> = if index == 0 { vec![] } else { vec![0] };
@@ -107,44 +141,17 @@ impl World {
 
     pub fn add(&mut self, bootstrap: &[usize]) -> usize {
         let index = self.machines.len();
-        let mut seed = [self.seed; 32];
-        seed[1] = index as u8;
-        let mut rng = ChaCha20Rng::from_seed(seed);
-        let keys = NodeKeys::generate(self.now.day(), &mut rng);
-        let address: SocketAddr = format!("127.0.{}.1:4000", index + 1).parse().unwrap();
-        let link = keys.link.public();
-        let starts = bootstrap.iter().map(|&other| {
-            (
-                self.machines[other].link,
-                vec![self.machines[other].address],
-            )
-        });
-        let (id, onion) = (
-            node_id(&self.network, &keys.identity.public()),
-            keys.onion.public(),
-        );
-        let config = Config {
-            id,
-            identity: keys.identity,
-            link,
-            onion: keys.onion,
-            onion_previous: keys.onion_previous,
-            addresses: vec![address],
-            listen_port: Some(4000),
-            listed: true,
-            storage: true,
-            bootstrap: starts.collect(),
-            provider: Arc::new(RealProvider),
-            network: self.network.duplicate(),
-        };
-        let mut core_seed = [0; 32];
-        rng.fill_bytes(&mut core_seed);
+        let (config, core_seed) = self.config(index, bootstrap, None);
+        let link = config.link;
+        let (id, onion, address) = (config.id, config.onion.public(), config.addresses[0]);
+        let identity = config.identity.public();
         self.machines.push(Machine {
             node: Node::new(config, core_seed, self.now),
             store: MemoryStore::new(1 << 30),
             link,
             id,
             onion,
+            identity,
             address,
             alive: true,
             reports: BTreeMap::new(),
@@ -158,10 +165,52 @@ impl World {
             lies: false,
             forgets: false,
             mute: false,
+            guards: None,
+            drops: false,
             kept: Vec::new(),
         });
         self.push(self.now, index, Event::Deadline);
         index
+    }
+
+    /// What a machine is configured with: the same keys each time.
+    fn config(
+        &self,
+        index: usize,
+        bootstrap: &[usize],
+        guards: Option<Vec<u8>>,
+    ) -> (Config, [u8; 32]) {
+        let mut seed = [self.seed; 32];
+        seed[1] = index as u8;
+        let mut rng = ChaCha20Rng::from_seed(seed);
+        let keys = NodeKeys::generate(self.now.day(), &mut rng);
+        let address: SocketAddr = format!("127.0.{}.1:4000", index + 1).parse().unwrap();
+        let link = keys.link.public();
+        let starts = bootstrap.iter().map(|&other| {
+            (
+                self.machines[other].link,
+                vec![self.machines[other].address],
+            )
+        });
+        let id = node_id(&self.network, &keys.identity.public());
+        let config = Config {
+            id,
+            identity: keys.identity,
+            link,
+            onion: keys.onion,
+            onion_previous: keys.onion_previous,
+            addresses: vec![address],
+            listen_port: Some(4000),
+            listed: true,
+            storage: true,
+            bootstrap: starts.collect(),
+            guards,
+            provider: (self.provider)(index),
+            network: self.network.duplicate(),
+        };
+        let mut core_seed = [0; 32];
+        rng.fill_bytes(&mut core_seed);
+        (config, core_seed)
     }
 
     fn push(&mut self, at: Time, machine: usize, event: Event) {
@@ -242,6 +291,7 @@ impl World {
                 kind,
                 terms,
                 extra: vec![],
+                fewer_hops: self.fewer_hops,
             },
         );
         job
@@ -257,6 +307,7 @@ impl World {
                 job,
                 words,
                 patience: Duration::from_secs(30),
+                fewer_hops: self.fewer_hops,
             },
         );
         self.run_until(Duration::from_secs(60), |world| world.is_over(machine, job));
@@ -277,6 +328,7 @@ impl World {
                 job,
                 capability: Box::new(capability.clone()),
                 resume,
+                fewer_hops: self.fewer_hops,
             },
         );
         job

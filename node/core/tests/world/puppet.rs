@@ -402,6 +402,11 @@ impl Puppet {
                 Heard::Close(number, _) => {
                     talks.remove(&number);
                 }
+                // A puppet is no relay.
+                Heard::Create(number, _) => {
+                    out.push((Duration::ZERO, pack(&[Frame::Destroy(number)])));
+                }
+                Heard::Created(..) | Heard::Cell(..) | Heard::Destroy(_) => {}
             }
         }
         out
@@ -659,6 +664,10 @@ pub enum Heard {
     Data(u32, Vec<u8>),
     Credit(u32, u32),
     Close(u32, CloseReason),
+    Create(u32, Vec<u8>),
+    Created(u32, Vec<u8>),
+    Cell(u32, Vec<u8>),
+    Destroy(u32),
 }
 
 /// Reads records a node has made: they must be right.
@@ -673,6 +682,10 @@ pub fn unpack(plain: &[u8]) -> Vec<Heard> {
                 Frame::Data(number, bytes) => Heard::Data(number, bytes.to_vec()),
                 Frame::Credit(number, bytes) => Heard::Credit(number, bytes),
                 Frame::Close(number, reason) => Heard::Close(number, reason),
+                Frame::Create(number, body) => Heard::Create(number, body.to_vec()),
+                Frame::Created(number, body) => Heard::Created(number, body.to_vec()),
+                Frame::Cell(number, body) => Heard::Cell(number, body.to_vec()),
+                Frame::Destroy(number) => Heard::Destroy(number),
             });
         }
     }

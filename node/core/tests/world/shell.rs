@@ -106,6 +106,7 @@ impl World {
                 if let Some(tap) = &mut self.tap {
                     tap.extend_from_slice(&plain);
                 }
+                self.watch_records((machine, link), &plain);
                 if let Some(overheard) = self.overheard.get_mut(&link) {
                     overheard.extend_from_slice(&plain);
                 }
@@ -118,6 +119,7 @@ impl World {
                     return;
                 }
                 if let Some(&(other, theirs)) = self.machines[machine].links.get(&link) {
+                    let plain = self.on_the_way(machine, other, plain);
                     self.push(
                         self.now + self.delay,
                         other,
@@ -134,6 +136,7 @@ impl World {
                 }
             }
             Action::Store { ticket, request } => {
+                self.watch_store(machine, &request);
                 if let Some(outcome) = keep(&mut self.machines[machine], request) {
                     self.push(soon, machine, Event::Stored { ticket, outcome });
                 }
@@ -146,6 +149,7 @@ impl World {
                     Event::Computed { ticket, outcome },
                 );
             }
+            Action::Guards(bytes) => self.machines[machine].guards = Some(bytes),
             Action::Source { job, command } => self.source(machine, job, command),
             Action::Sink { job, command } => self.sink(machine, job, command),
             Action::Report { job, report } => {

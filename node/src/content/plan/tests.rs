@@ -46,7 +46,7 @@ fn parts(home: &Path) -> usize {
 /// A fetch that got as far as a checkpoint when the node was killed.
 fn killed(home: &Path) -> PathBuf {
     let (files, _) = open(home);
-    let mut plan = FetchPlan::new(&files, &urn(), None, target(home)).unwrap();
+    let mut plan = FetchPlan::new(&files, &urn(), None, target(home), true).unwrap();
     plan.part.write(&[7; 100], 0).unwrap();
     let fetch = plan.record.fetch.as_mut().unwrap();
     (fetch.part_len, fetch.checkpoint) = (100, Some(vec![1, 2, 3]));
@@ -68,6 +68,7 @@ fn a_killed_fetch_goes_on_from_its_checkpoint() {
     };
     assert_eq!(plan.resume, Some(vec![1, 2, 3]));
     assert_eq!(plan.part.path(), part);
+    assert!(plan.record.fetch.unwrap().fewer_hops);
 }
 
 #[test]
@@ -115,6 +116,7 @@ fn a_killed_publication_says_that_it_was_interrupted() {
         title: None,
         keywords: None,
         convergent: false,
+        fewer_hops: false,
     };
     PublishPlan::new(&open(home.path()).0, &request).unwrap();
     let Resumed::Ended(job) = resume(home.path()) else {
@@ -131,12 +133,14 @@ fn a_fetch_that_failed_is_gone_on_with_when_it_is_asked_for_again() {
     files
         .settle(&ended(records.remove(0).job, None), true)
         .unwrap();
-    let plan = FetchPlan::new(&files, &urn(), None, target(home.path())).unwrap();
+    let plan = FetchPlan::new(&files, &urn(), None, target(home.path()), false).unwrap();
     assert_eq!(
         (plan.resume, plan.part.path()),
         (Some(vec![1, 2, 3]), part.as_path())
     );
     assert_eq!(parts(home.path()), 1);
+    // What the user allowed then he need not allow now.
+    assert!(!plan.record.fetch.unwrap().fewer_hops);
 }
 
 #[test]
@@ -148,7 +152,7 @@ fn what_cannot_be_written_or_fetched_fails_before_anything_exists() {
             output,
             overwrite: false,
         };
-        FetchPlan::new(&files, urn, None, target)
+        FetchPlan::new(&files, urn, None, target, false)
             .err()
             .map(|failure| failure.code)
     };
@@ -168,8 +172,8 @@ fn what_cannot_be_written_or_fetched_fails_before_anything_exists() {
 fn two_fetches_do_not_write_the_same_file() {
     let home = tempfile::tempdir().unwrap();
     let (files, _) = open(home.path());
-    let _first = FetchPlan::new(&files, &urn(), None, target(home.path())).unwrap();
-    let second = FetchPlan::new(&files, &urn(), None, target(home.path()));
+    let _first = FetchPlan::new(&files, &urn(), None, target(home.path()), false).unwrap();
+    let second = FetchPlan::new(&files, &urn(), None, target(home.path()), false);
     assert_eq!(second.err().map(|failure| failure.code), Some(Code::Exists));
 }
 
@@ -182,6 +186,7 @@ fn published(name: &OsStr, title: Option<&str>, keywords: Option<&[&str]>) -> Pu
         title: title.map(str::to_owned),
         keywords: keywords.map(|all| all.iter().map(|&word| word.to_owned()).collect()),
         convergent: false,
+        fewer_hops: false,
     };
     PublishPlan::new(&open(home.path()).0, &request).unwrap()
 }

@@ -1,4 +1,4 @@
-//! One end of a stream on a link: bytes in order both ways, bounded by credit. Knows no message and no purpose.
+//! One end of a stream, on a link or in a circuit: bytes in order both ways, bounded by credit. Knows no message and no purpose.
 
 use std::collections::VecDeque;
 
@@ -7,15 +7,22 @@ use crate::stats::Class;
 use crate::time::Time;
 use crate::wire::frame::CloseReason;
 
+/// A stream, own or accepted: on a link, or through a circuit of this node's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum StreamId {
+    Link(u64),
+    Circuit(u64),
+}
+
 /// A stream's two queues and their credit.
-pub(super) struct Stream {
-    pub(super) class: Class,
+pub(crate) struct Stream {
+    pub(crate) class: Class,
     /// Whether the other side knows of it yet.
-    pub(super) announced: bool,
+    pub(crate) announced: bool,
     /// Whether it waits in its link's round for a turn to send.
-    pub(super) queued: bool,
+    pub(crate) queued: bool,
     /// What to say when everything is sent.
-    pub(super) closing: Option<CloseReason>,
+    pub(crate) closing: Option<CloseReason>,
     /// When that was decided.
     closed: Time,
     /// Whether its feeder wants to hear when little is left to send.
@@ -33,7 +40,7 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) const fn new(class: Class, announced: bool) -> Self {
+    pub(crate) const fn new(class: Class, announced: bool) -> Self {
         Self {
             class,
             announced,
@@ -53,7 +60,7 @@ impl Stream {
     }
 
     /// Ends it once everything is sent; at once if it failed.
-    pub(super) fn close(&mut self, reason: CloseReason, now: Time) {
+    pub(crate) fn close(&mut self, reason: CloseReason, now: Time) {
         self.closing = Some(reason);
         self.closed = now;
         self.incoming = Vec::new();
@@ -64,45 +71,45 @@ impl Stream {
     }
 
     /// Ends it at once.
-    pub(super) fn fail(&mut self) {
+    pub(crate) fn fail(&mut self) {
         self.closing = Some(CloseReason::Failed);
         self.drop_unsent();
     }
 
-    pub(super) fn drop_unsent(&mut self) {
+    pub(crate) fn drop_unsent(&mut self) {
         self.outgoing = VecDeque::new();
         self.sent_of_first = 0;
         self.unsent = 0;
     }
 
     /// Since when it is over and waits for the other side to take what is left.
-    pub(super) fn lingers_since(&self) -> Option<Time> {
+    pub(crate) fn lingers_since(&self) -> Option<Time> {
         (self.closing.is_some() && self.unsent > 0).then_some(self.closed)
     }
 
     /// Whether it is more than the notice of its end.
-    pub(super) const fn holds(&self) -> bool {
+    pub(crate) const fn holds(&self) -> bool {
         self.closing.is_none() || self.unsent > 0
     }
 
-    pub(super) fn write(&mut self, bytes: Vec<u8>) {
+    pub(crate) fn write(&mut self, bytes: Vec<u8>) {
         if !bytes.is_empty() {
             self.unsent += bytes.len();
             self.outgoing.push_back(bytes);
         }
     }
 
-    pub(super) const fn unsent(&self) -> usize {
+    pub(crate) const fn unsent(&self) -> usize {
         self.unsent
     }
 
     /// Asks to be reported once by [`Stream::is_drained`] when less than `low` bytes are unsent.
-    pub(super) const fn ask_for_more(&mut self) {
+    pub(crate) const fn ask_for_more(&mut self) {
         self.hungry = true;
     }
 
     /// Whether the feeder asked to hear and little is left. Says so once.
-    pub(super) const fn is_drained(&mut self, low: usize) -> bool {
+    pub(crate) const fn is_drained(&mut self, low: usize) -> bool {
         let drained = self.hungry && self.unsent < low;
         if drained {
             self.hungry = false;
@@ -111,7 +118,7 @@ impl Stream {
     }
 
     /// Whether a frame could be sent now.
-    pub(super) const fn has_turn(&self) -> bool {
+    pub(crate) const fn has_turn(&self) -> bool {
         !self.announced
             || self.owed_credit > 0
             || (self.unsent > 0 && self.may_send > 0)
@@ -119,7 +126,7 @@ impl Stream {
     }
 
     /// Takes up to `room` bytes that may be sent now.
-    pub(super) fn next_piece(&mut self, room: usize) -> &[u8] {
+    pub(crate) fn next_piece(&mut self, room: usize) -> &[u8] {
         let Some(first) = self.outgoing.front() else {
             return &[];
         };
@@ -131,7 +138,7 @@ impl Stream {
     }
 
     /// Accounts for a piece of this length that was sent.
-    pub(super) fn sent(&mut self, length: usize) {
+    pub(crate) fn sent(&mut self, length: usize) {
         self.unsent -= length;
         self.may_send = self
             .may_send
@@ -148,7 +155,7 @@ impl Stream {
     }
 
     /// The other side grants more. False if that exceeds any sense.
-    pub(super) const fn granted(&mut self, bytes: u32) -> bool {
+    pub(crate) const fn granted(&mut self, bytes: u32) -> bool {
         match self.may_send.checked_add(bytes) {
             Some(sum) if sum <= STREAM_WINDOW => {
                 self.may_send = sum;
@@ -159,7 +166,7 @@ impl Stream {
     }
 
     /// Bytes arrive. False if they exceed what was granted.
-    pub(super) fn received(&mut self, bytes: &[u8]) -> bool {
+    pub(crate) fn received(&mut self, bytes: &[u8]) -> bool {
         let Some(left) = u32::try_from(bytes.len())
             .ok()
             .and_then(|length| self.may_receive.checked_sub(length))
@@ -172,12 +179,12 @@ impl Stream {
     }
 
     /// What has arrived and was not taken.
-    pub(super) fn peek(&self) -> &[u8] {
+    pub(crate) fn peek(&self) -> &[u8] {
         &self.incoming[self.taken..]
     }
 
     /// Takes bytes from the front; credit for them is owed in steps of a quarter window.
-    pub(super) fn take(&mut self, length: usize) {
+    pub(crate) fn take(&mut self, length: usize) {
         self.taken += length;
         if self.taken >= self.incoming.len() {
             self.incoming.clear();
@@ -196,7 +203,7 @@ impl Stream {
     }
 
     /// Credit to announce now, once.
-    pub(super) const fn credit_due(&mut self) -> Option<u32> {
+    pub(crate) const fn credit_due(&mut self) -> Option<u32> {
         if self.owed_credit == 0 {
             return None;
         }

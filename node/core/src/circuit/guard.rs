@@ -1,0 +1,250 @@
+//! Guards: the one node every circuit begins at, its standbys, and the few nodes that stand in the middle.
+//!
+//! Only time and a long absence change a guard (I4): whoever could make it change by failing, delaying or flooding
+//! could make it change until it is one of his own. A standby stands in while a guard has been away for ten minutes,
+//! and no longer.
+
+use oboro_crypto::ids::{LinkPublic, NodeId};
+use rand_core::RngCore;
+
+use super::path;
+use crate::limits::{GUARD_ABSENT_DAYS, GUARD_AWAY, GUARD_DAYS, GUARDS, MIDDLE_DAYS, MIDDLES};
+use crate::peers::View;
+use crate::time::Time;
+use crate::wire::WireError;
+use crate::wire::codec::Reader;
+
+const VERSION: u8 = 1;
+
+struct Guard {
+    node: NodeId,
+    /// The day it was chosen, and the day it is given up.
+    since: u32,
+    until: u32,
+    /// Since which day it is in no view; 0: it is in ours.
+    absent: u32,
+    /// Since when it cannot be reached. Not kept on disk: a restart tries anew.
+    away: Option<Time>,
+}
+
+/// A node's guard, standbys and middles.
+#[derive(Default)]
+pub(super) struct Guards {
+    guards: Vec<Guard>,
+    middles: Vec<(NodeId, u32)>,
+    changed: bool,
+}
+
+/// The guard in use.
+#[derive(Clone, Copy)]
+pub(super) struct InUse {
+    pub(super) node: NodeId,
+    pub(super) since: u32,
+    pub(super) standby: bool,
+}
+
+impl Guards {
+    /// The guard that circuits begin at now.
+    pub(super) fn in_use(&self, now: Time) -> Option<InUse> {
+        let place = |(index, guard): (usize, &Guard)| InUse {
+            node: guard.node,
+            since: guard.since,
+            standby: index > 0,
+        };
+        let mut all = self.guards.iter().enumerate();
+        all.clone()
+            .find(|(_, guard)| guard.is_here(now))
+            .or_else(|| all.next())
+            .map(place)
+    }
+
+    /// For how long the first guard has been away, if it is.
+    pub(super) fn away_for(&self, now: Time) -> Option<core::time::Duration> {
+        let away = self.guards.first()?.away?;
+        Some(now.since(away))
+    }
+
+    /// Guards to which a link is to be tried: the one in use and all before it.
+    pub(super) fn wanted(&self, now: Time) -> Vec<NodeId> {
+        let last = self.guards.iter().position(|guard| guard.is_here(now));
+        let count = last.map_or(self.guards.len(), |index| index + 1);
+        self.guards
+            .iter()
+            .take(count)
+            .map(|guard| guard.node)
+            .collect()
+    }
+
+    /// Whether the guard in use was lately found away: nothing is begun over it before it is back.
+    pub(super) fn is_away(&self, now: Time) -> bool {
+        let first_here = self.guards.iter().find(|guard| guard.is_here(now));
+        first_here
+            .or_else(|| self.guards.first())
+            .is_some_and(|guard| guard.away.is_some())
+    }
+
+    /// Guards and middles: those on whose ids much depends.
+    pub(super) fn standing(&self) -> Vec<NodeId> {
+        let guards = self.guards.iter().map(|guard| guard.node);
+        guards.chain(self.middles()).collect()
+    }
+
+    pub(super) fn middles(&self) -> Vec<NodeId> {
+        self.middles.iter().map(|(node, _)| *node).collect()
+    }
+
+    /// A node cannot be reached.
+    pub(super) fn unreachable(&mut self, remote: &LinkPublic, view: &View, now: Time) {
+        if let Some(guard) = self.of(remote, view) {
+            guard.away.get_or_insert(now);
+        }
+    }
+
+    /// A link to a node is up.
+    pub(super) fn reached(&mut self, remote: &LinkPublic, view: &View) {
+        if let Some(guard) = self.of(remote, view) {
+            guard.away = None;
+        }
+    }
+
+    fn of(&mut self, remote: &LinkPublic, view: &View) -> Option<&mut Guard> {
+        let node = view.node_of(remote)?;
+        self.guards.iter_mut().find(|guard| guard.node == node)
+    }
+
+    /// Gives up those whose time is over and chooses others in their place, if `settled`.
+    pub(super) fn tick(
+        &mut self,
+        now: Time,
+        view: &View,
+        own: &NodeId,
+        settled: bool,
+        rng: &mut dyn RngCore,
+    ) {
+        let today = now.day();
+        for guard in &mut self.guards {
+            let listed = path::may_relay(view, &guard.node);
+            let absent = match (listed, guard.absent) {
+                (true, _) => 0,
+                (false, 0) => today,
+                (false, since) => since,
+            };
+            self.changed |= absent != guard.absent;
+            guard.absent = absent;
+            if absent != 0 {
+                // Who is in no view cannot be reached either, so that its standby has its turn in time.
+                guard.away.get_or_insert(now);
+            }
+        }
+        let before = self.guards.len() + self.middles.len();
+        self.guards.retain(|guard| {
+            today < guard.until
+                && (guard.absent == 0 || today < guard.absent.saturating_add(GUARD_ABSENT_DAYS))
+        });
+        // An unsettled view does not know yet who is still there: after a start nobody is.
+        self.middles
+            .retain(|(node, until)| today < *until && (!settled || path::may_relay(view, node)));
+        self.changed |= before != self.guards.len() + self.middles.len();
+        if !settled {
+            return;
+        }
+        while self.guards.len() < GUARDS {
+            let Some(node) = self.draw(view, own, rng) else {
+                break;
+            };
+            let days = GUARD_DAYS.0 + rng.next_u32() % (GUARD_DAYS.1 + 1);
+            self.guards.push(Guard {
+                node,
+                since: today,
+                until: today.saturating_add(days),
+                absent: 0,
+                away: None,
+            });
+            self.changed = true;
+        }
+        // While there is no choice among middles, a set of them would only fix the exits.
+        while self.middles.len() < MIDDLES && path::relays(view, own) > 2 * MIDDLES {
+            let Some(node) = self.draw(view, own, rng) else {
+                break;
+            };
+            let days = MIDDLE_DAYS.0 + rng.next_u32() % (MIDDLE_DAYS.1 + 1);
+            self.middles.push((node, today.saturating_add(days)));
+            self.changed = true;
+        }
+    }
+
+    /// A node that is neither guard nor middle yet, in an address range of its own.
+    fn draw(&self, view: &View, own: &NodeId, rng: &mut dyn RngCore) -> Option<NodeId> {
+        let taken = |node: &NodeId| {
+            let guards = self.guards.iter().map(|guard| &guard.node);
+            let mut all = guards.chain(self.middles.iter().map(|(node, _)| node));
+            all.any(|other| other == node || view.share_network(other, node))
+        };
+        let candidates: Vec<NodeId> = view
+            .iter()
+            .map(|known| known.descriptor.id)
+            .filter(|node| {
+                node != own
+                    && path::may_relay(view, node)
+                    && !taken(node)
+                    && !view.is_doubtful(node)
+            })
+            .collect();
+        path::weighted(view, &candidates, rng)
+    }
+
+    // Disk
+
+    /// What is to be kept, if it has changed since it was last asked for.
+    pub(super) fn news(&mut self) -> Option<Vec<u8>> {
+        core::mem::take(&mut self.changed).then(|| self.encode())
+    }
+
+    /// Version `u8`, count `u8`, guards (node id, since `u32`, until `u32`, absent `u32`), count `u8`, middles (node id,
+    /// until `u32`); days since the epoch.
+    fn encode(&self) -> Vec<u8> {
+        let mut out = vec![VERSION, u8::try_from(self.guards.len()).unwrap_or(u8::MAX)];
+        for guard in &self.guards {
+            out.extend_from_slice(guard.node.as_bytes());
+            for day in [guard.since, guard.until, guard.absent] {
+                out.extend_from_slice(&day.to_be_bytes());
+            }
+        }
+        out.push(u8::try_from(self.middles.len()).unwrap_or(u8::MAX));
+        for (node, until) in &self.middles {
+            out.extend_from_slice(node.as_bytes());
+            out.extend_from_slice(&until.to_be_bytes());
+        }
+        out
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, WireError> {
+        let mut reader = Reader::new(bytes);
+        if reader.u8()? != VERSION {
+            return Err(WireError::Unknown);
+        }
+        let mut all = Self::default();
+        for _ in 0..reader.count8(GUARDS)? {
+            let node = NodeId(reader.array()?);
+            let (since, until, absent) = (reader.u32()?, reader.u32()?, reader.u32()?);
+            all.guards.push(Guard {
+                node,
+                since,
+                until,
+                absent,
+                away: None,
+            });
+        }
+        for _ in 0..reader.count8(MIDDLES)? {
+            all.middles.push((NodeId(reader.array()?), reader.u32()?));
+        }
+        reader.end()?;
+        Ok(all)
+    }
+}
+
+impl Guard {
+    fn is_here(&self, now: Time) -> bool {
+        self.away.is_none_or(|since| now.since(since) < GUARD_AWAY)
+    }
+}

@@ -1,0 +1,443 @@
+//! Circuits: this node's own, and those of others that lead over it.
+//!
+//! A user's request goes through a stream in a circuit of this node's own: guard, middle, exit, then the node asked.
+//! This room builds circuits, puts streams on them, notices when one does not hold, and is a hop in circuits of others.
+//! It knows links and the view; it does not know what a stream is for.
+
+mod creates;
+mod end;
+mod exit;
+mod guard;
+mod own;
+mod path;
+mod pool;
+mod relay;
+mod streams;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use oboro_crypto::handshake::ReplayWindow;
+use oboro_crypto::ids::{LinkPublic, NetworkId, NodeId};
+use oboro_crypto::keys::OnionKey;
+use oboro_crypto::provider::Provider;
+
+use self::end::EndEvent;
+use self::guard::Guards;
+use self::own::{CircuitId, Own};
+use self::pool::Pending;
+use self::relay::{RelayId, Relays};
+use crate::effect::Ctx;
+use crate::failure::Failure;
+use crate::ids::{Counter, JobId};
+use crate::limits::{CREATE_SKEW_MINUTES, CREATES_REMEMBERED, GUARD_AWAY, GUARD_RETRY};
+use crate::link::{HopId, Links};
+use crate::peers::{Guarding, View};
+use crate::report::Route;
+use crate::stats::GuardStanding;
+use crate::stream::StreamId;
+use crate::time::Time;
+
+/// This node's onion keys: today's and yesterday's.
+pub(crate) struct OnionKeys {
+    pub(crate) current: OnionKey,
+    pub(crate) previous: Option<OnionKey>,
+}
+
+impl OnionKeys {
+    pub(crate) fn all(&self) -> Vec<&OnionKey> {
+        [Some(&self.current), self.previous.as_ref()]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+}
+
+/// What happened to a stream that goes through an own circuit.
+pub(crate) enum CircuitEvent {
+    Readable(StreamId),
+    Drained(StreamId),
+    /// It is over. `clean`: the node at its other end said it was done.
+    Closed {
+        stream: StreamId,
+        clean: bool,
+    },
+    /// Its circuit failed.
+    Lost {
+        stream: StreamId,
+        how: Loss,
+    },
+}
+
+/// How a circuit failed under its streams.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// It was built, and did not hold; or there can be none.
+    Circuit,
+    /// It was not built.
+    Build,
+    /// The link to the guard failed, for which no relay can be blamed.
+    Guard,
+}
+
+/// Whose a side of a circuit is.
+#[derive(Clone, Copy)]
+enum Holder {
+    Own(CircuitId),
+    /// The client's side of another's circuit.
+    Back(RelayId),
+    /// The exit's side of it.
+    Ahead(RelayId),
+}
+
+/// Why an own circuit failed: the link to the guard did.
+const GUARD_LINK: &str = "guard_link";
+
+/// What a node is told of circuits once.
+pub(crate) struct Setting {
+    pub(crate) network: NetworkId,
+    pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) own_id: NodeId,
+    pub(crate) onions: Arc<OnionKeys>,
+    /// Relays on a path; 0: none, requests go straight to the nodes asked.
+    pub(crate) hops: u8,
+    pub(crate) guards: Option<Vec<u8>>,
+}
+
+/// All circuits of a node.
+pub(crate) struct Circuits {
+    network: NetworkId,
+    provider: Arc<dyn Provider>,
+    own_id: NodeId,
+    onions: Arc<OnionKeys>,
+    hops: u8,
+    guards: Guards,
+    guard_tried: Time,
+    /// Jobs for which fewer relays will do.
+    fewer: BTreeSet<JobId>,
+    own: BTreeMap<CircuitId, Own>,
+    names: Counter,
+    stream_names: Counter,
+    /// Streams on circuits, and those that wait for one.
+    streams: BTreeMap<StreamId, (CircuitId, u32)>,
+    pending: BTreeMap<StreamId, Pending>,
+    doubts: BTreeMap<NodeId, Time>,
+    /// No circuit is built beforehand earlier than this: the last one failed.
+    build_again: Time,
+    dirty: BTreeSet<CircuitId>,
+    relays: Relays,
+    holders: BTreeMap<HopId, Holder>,
+    replays: ReplayWindow,
+    exit_streams: BTreeMap<StreamId, (RelayId, u32)>,
+    dirty_relays: BTreeSet<RelayId>,
+    events: Vec<CircuitEvent>,
+    next_tick: Time,
+}
+
+impl Circuits {
+    pub(crate) fn new(setting: Setting, now: Time) -> Self {
+        let guards = setting
+            .guards
+            .and_then(|bytes| Guards::decode(&bytes).ok())
+            .unwrap_or_default();
+        Self {
+            network: setting.network,
+            provider: setting.provider,
+            own_id: setting.own_id,
+            onions: setting.onions,
+            hops: setting.hops,
+            guards,
+            guard_tried: Time::default(),
+            fewer: BTreeSet::new(),
+            own: BTreeMap::new(),
+            names: Counter::default(),
+            stream_names: Counter::default(),
+            streams: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            doubts: BTreeMap::new(),
+            build_again: now,
+            dirty: BTreeSet::new(),
+            relays: Relays::new(now),
+            holders: BTreeMap::new(),
+            replays: ReplayWindow::with_skew(CREATES_REMEMBERED, CREATE_SKEW_MINUTES),
+            exit_streams: BTreeMap::new(),
+            dirty_relays: BTreeSet::new(),
+            events: Vec::new(),
+            next_tick: now,
+        }
+    }
+
+    // Jobs
+
+    /// A job begins. `Err` if it cannot be anonymous here and was not told to go on without.
+    pub(crate) fn begin(&mut self, job: JobId, fewer: bool, view: &View) -> Result<(), Failure> {
+        if fewer {
+            self.fewer.insert(job);
+            return Ok(());
+        }
+        // Nobody else known, or not all yet: that is for the job to wait for, and to say.
+        let waits = path::relays(view, &self.own_id) == 0 || !view.is_settled();
+        match u32::try_from(self.missing(view)) {
+            Ok(missing) if missing > 0 && !waits => Err(Failure::TooFewRelays {
+                missing,
+                hops: self.hops,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// How many more nodes must be known for relays and a node to ask to be distinct.
+    pub(crate) fn missing(&self, view: &View) -> usize {
+        if self.hops == 0 {
+            return 0;
+        }
+        (usize::from(self.hops) + 1).saturating_sub(path::relays(view, &self.own_id))
+    }
+
+    /// Relays on the paths of a job.
+    pub(crate) fn hops_of(&self, job: JobId, view: &View) -> u8 {
+        if !self.fewer.contains(&job) {
+            return self.hops;
+        }
+        let others = path::relays(view, &self.own_id).saturating_sub(1);
+        self.hops.min(u8::try_from(others).unwrap_or(u8::MAX))
+    }
+
+    pub(crate) fn route(&self, job: JobId, view: &View, now: Time) -> Route {
+        let hops = self.hops_of(job, view);
+        let guard = self.guards.in_use(now).filter(|_| hops > 0);
+        Route {
+            hops,
+            guard_days: guard.map(|guard| now.day().saturating_sub(guard.since)),
+            relays: u32::try_from(path::relays(view, &self.own_id)).unwrap_or(u32::MAX),
+        }
+    }
+
+    // Standing
+
+    pub(crate) fn guarding(&self, view: &View, now: Time) -> Guarding {
+        let wait = self.guards.away_for(now).and_then(|away| {
+            let left = GUARD_AWAY.saturating_sub(away).as_secs();
+            u32::try_from(left).ok().filter(|&left| left > 0)
+        });
+        Guarding {
+            guard: self.guards.in_use(now).map(|guard| guard.node),
+            wait,
+            hops: self.hops,
+            missing: u32::try_from(self.missing(view)).unwrap_or(u32::MAX),
+        }
+    }
+
+    pub(crate) fn guard(&self, view: &View, links: &Links, now: Time) -> Option<GuardStanding> {
+        let guard = self.guards.in_use(now)?;
+        let link = view.get(&guard.node).map(|known| known.descriptor.link);
+        Some(GuardStanding {
+            node: guard.node,
+            days: now.day().saturating_sub(guard.since),
+            linked: link.is_some_and(|link| links.is_linked(&link)),
+            standby: guard.standby,
+        })
+    }
+
+    /// Nodes whose ids are to be checked: the guards, their standbys, the middles.
+    pub(crate) fn relied_on(&self) -> Vec<NodeId> {
+        self.guards.standing()
+    }
+
+    pub(crate) const fn hops(&self) -> u8 {
+        self.hops
+    }
+
+    pub(crate) fn relays_known(&self, view: &View) -> usize {
+        path::relays(view, &self.own_id)
+    }
+
+    pub(crate) fn ready(&self) -> usize {
+        self.own.values().filter(|own| own.is_ready()).count()
+    }
+
+    /// Creates that wait, circuits of others, and bytes in the streams of all circuits: unsent and unread.
+    pub(crate) fn held(&self) -> (usize, usize, (usize, usize)) {
+        let exits = self.relays.all.values();
+        let ends = exits.filter_map(|relayed| Some(&relayed.exit.as_ref()?.end));
+        let ends = ends.chain(self.own.values().map(|own| &own.end));
+        let bytes = ends.fold((0, 0), |(unsent, unread), end| {
+            let held = end.held();
+            (unsent + held.0, unread + held.1)
+        });
+        (self.relays.creates.len(), self.relays.all.len(), bytes)
+    }
+
+    // What links say
+
+    pub(crate) fn on_created(
+        &mut self,
+        hop: HopId,
+        body: &[u8],
+        links: &mut Links,
+        ctx: &mut Ctx<'_>,
+    ) {
+        match self.holders.get(&hop) {
+            Some(&Holder::Own(id)) => {
+                let Some(own) = self.own.get_mut(&id) else {
+                    return;
+                };
+                match own.created(body, ctx.now) {
+                    Ok(took) => {
+                        ctx.stats.circuits.built += 1;
+                        ctx.stats.circuits.built_in(took);
+                        self.dirty.insert(id);
+                    }
+                    Err(_) => self.fail(id, "broken", links, ctx),
+                }
+            }
+            Some(&Holder::Ahead(id)) => self.relay_created(id, body, links, ctx),
+            // Only the next hop answers.
+            Some(&Holder::Back(id)) => self.end_relayed(id, "circuit_broken", links, ctx),
+            None => {
+                self.relays.creates.forget(hop);
+                links.destroy(hop);
+            }
+        }
+    }
+
+    pub(crate) fn on_cell(
+        &mut self,
+        hop: HopId,
+        body: Vec<u8>,
+        view: &View,
+        links: &mut Links,
+        ctx: &mut Ctx<'_>,
+    ) {
+        match self.holders.get(&hop) {
+            Some(&Holder::Own(id)) => self.own_cell(id, body, links, ctx),
+            Some(&Holder::Ahead(id)) => self.backward(id, body, links, ctx),
+            Some(&Holder::Back(id)) => self.forward(id, body, view, links, ctx),
+            // Its create still waits for its turn: nobody has answered, so nothing may be said yet.
+            None => {
+                self.relays.creates.forget(hop);
+                links.destroy(hop);
+            }
+        }
+    }
+
+    pub(crate) fn on_hop_drained(&mut self, hop: HopId) {
+        match self.holders.get(&hop) {
+            Some(&Holder::Own(id)) => {
+                self.dirty.insert(id);
+            }
+            Some(&Holder::Back(id)) => {
+                self.dirty_relays.insert(id);
+            }
+            _ => {}
+        }
+    }
+
+    /// A circuit is over on one side. `cut`: since its link is.
+    pub(crate) fn on_destroyed(
+        &mut self,
+        hop: HopId,
+        cut: bool,
+        links: &mut Links,
+        ctx: &mut Ctx<'_>,
+    ) {
+        match self.holders.remove(&hop) {
+            Some(Holder::Own(id)) if cut => self.fail(id, GUARD_LINK, links, ctx),
+            Some(Holder::Own(id)) => self.fail(id, "destroyed", links, ctx),
+            Some(Holder::Back(id) | Holder::Ahead(id)) => self.end_relayed(id, "", links, ctx),
+            None => self.relays.creates.forget(hop),
+        }
+    }
+
+    pub(crate) fn linked(&mut self, remote: &LinkPublic, view: &View) {
+        self.guards.reached(remote, view);
+    }
+
+    pub(crate) fn unreachable(&mut self, remote: &LinkPublic, view: &View, now: Time) {
+        self.guards.unreachable(remote, view, now);
+    }
+
+    fn own_cell(&mut self, id: CircuitId, body: Vec<u8>, links: &mut Links, ctx: &mut Ctx<'_>) {
+        let Some(own) = self.own.get_mut(&id) else {
+            return;
+        };
+        ctx.stats.circuits.cells_in += 1;
+        let Some(events) = own.cell(body, ctx.now) else {
+            return self.fail(id, "broken", links, ctx);
+        };
+        self.dirty.insert(id);
+        for event in events {
+            match event {
+                EndEvent::Readable(number) => {
+                    if let Some(&stream) = own.streams.get(&number) {
+                        self.events.push(CircuitEvent::Readable(stream));
+                    }
+                }
+                EndEvent::Closed(number, clean) => {
+                    if let Some(&stream) = own.streams.get(&number) {
+                        self.events.push(CircuitEvent::Closed { stream, clean });
+                    } else {
+                        own.end.discard(number);
+                    }
+                }
+                EndEvent::Begun(..) | EndEvent::Echo(_) => {}
+            }
+        }
+    }
+
+    // Time
+
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        let idle = self.hops == 0 && self.relays.all.is_empty() && self.relays.creates.len() == 0;
+        (!idle).then_some(self.next_tick)
+    }
+
+    /// Whatever is due. `alive`: whether a job still is.
+    pub(crate) fn tick(
+        &mut self,
+        alive: &dyn Fn(JobId) -> bool,
+        view: &View,
+        links: &mut Links,
+        ctx: &mut Ctx<'_>,
+    ) {
+        self.fewer.retain(|&job| alive(job));
+        self.open_creates(view, links, ctx);
+        self.tick_relays(links, ctx);
+        if self.hops > 0 {
+            self.tick_guards(view, links, ctx);
+            self.tick_own(alive, view, links, ctx);
+        }
+        let busy = self.relays.creates.len() > 0
+            || !self.pending.is_empty()
+            || self
+                .own
+                .values()
+                .any(|own| own.is_building() || !own.streams.is_empty());
+        let wait = Duration::from_millis(if busy { 50 } else { 500 });
+        self.next_tick = ctx.now + wait;
+    }
+
+    fn tick_guards(&mut self, view: &View, links: &mut Links, ctx: &mut Ctx<'_>) {
+        let enough = path::relays(view, &self.own_id) >= 2;
+        let settled = enough && view.is_settled();
+        self.guards
+            .tick(ctx.now, view, &self.own_id, settled, ctx.rng);
+        if let Some(bytes) = self.guards.news() {
+            ctx.act(crate::action::Action::Guards(bytes));
+        }
+        let wait = ctx.now.since(self.guard_tried) < GUARD_RETRY;
+        for node in self.guards.wanted(ctx.now) {
+            let Some((way, _)) = view.way(&node) else {
+                continue;
+            };
+            if links.is_linked(&way.link) {
+                self.guards.reached(&way.link, view);
+                links.retain(&way.link);
+            } else if !wait && !links.is_dialing(&way.link) {
+                self.guard_tried = ctx.now;
+                links.keep(&way, ctx);
+            }
+        }
+    }
+}
