@@ -4,11 +4,12 @@
 #
 #   bench/loopback.sh [MiB] [nodes]        default: 256 MiB, 8 nodes
 #
-# OBORO=path to the program (default: built with --release), KEEP=1 leaves the homes, RESUME=1 kills the fetching node
-# in the middle and looks at how much is fetched again, KILL=1 kills two storing nodes after publishing.
+# OBORO=path to the program (default: built with --release), HOPS=0..3 relays between who asks and who stores (default
+# 3), KEEP=1 leaves the homes, RESUME=1 kills the fetching node in the middle and looks at how much is fetched again,
+# KILL=1 kills two storing nodes after publishing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-mib=${1:-256} nodes=${2:-8}
+mib=${1:-256} nodes=${2:-8} hops=${HOPS:-3}
 oboro=${OBORO:-}
 if [ -z "$oboro" ]; then
   cargo build --release --locked -p oboro >&2
@@ -35,11 +36,18 @@ ticks() { # CPU ticks of all nodes so far; a node that was killed is not counted
 }
 now() { date +%s.%N; }
 report() { # name start end ticks-before ticks-after MiB
-  awk -v name="$1" -v t="$(awk "BEGIN{print $3 - $2}")" -v c="$(($5 - $4))" -v m="$6" -v hz="$(getconf CLK_TCK)" \
-    'BEGIN{printf "%-8s %7.2f s  %7.1f MiB/s  %6.2f CPU-s/GiB over all processes\n", name, t, m / t, c / hz / (m / 1024)}'
+  awk -v name="$1" -v hops="$hops" -v t="$(awk "BEGIN{print $3 - $2}")" -v c="$(($5 - $4))" -v m="$6" -v hz="$(getconf CLK_TCK)" \
+    'BEGIN{printf "%-8s %d hops  %7.2f s  %7.1f MiB/s  %6.2f CPU-s/GiB over all processes\n", name, hops, t, m / t, c / hz / (m / 1024)}'
 }
 
-"$oboro" network new bench --local -o "$root/network" >/dev/null
+id_of() { # node: its node id; a status is one line of JSON
+  run "$1" --json status | sed -n 's/.*"node_id":"\([0-9a-f]*\)".*/\1/p'
+}
+guard_of() { # node: the node id of its guard, nothing without one
+  run "$1" --json status | sed -n 's/.*"guard":{[^}]*"node":"\([0-9a-f]*\)".*/\1/p'
+}
+
+"$oboro" network new bench --local --hops "$hops" -o "$root/network" >/dev/null
 for n in $(seq 0 "$last"); do
   run "$n" init --network "$root/network" --listen 127.0.0.1:0 >/dev/null
   "$oboro" --home "$root/n$n" run >"$root/n$n.log" 2>&1 &
@@ -63,8 +71,18 @@ t1=$(now) c1=$(ticks)
 report publish "$t0" "$t1" "$c0" "$c1" "$mib"
 
 if [ -n "${KILL:-}" ]; then
-  for n in 2 4; do kill -9 "$(pid_of "$n")"; done
-  echo "killed nodes 2 and 4"
+  # A guard is kept on purpose: a node that took another as soon as its own is silent could be driven from guard to
+  # guard by whoever can silence them, until it takes his. So a fetcher whose guard is killed waits for it, and what is
+  # looked at here are storers that are gone, not that wait. A first search has the fetcher choose its guard.
+  run "$last" search measured delivery >/dev/null 2>&1 || true
+  guard=$(guard_of "$last") killed=()
+  for n in $(seq 1 $((last - 1))); do
+    [ "${#killed[@]}" -lt 2 ] || break
+    [ "$(id_of "$n")" != "$guard" ] || continue
+    kill -9 "$(pid_of "$n")"
+    killed+=("$n")
+  done
+  echo "killed nodes ${killed[*]}"
 fi
 run "$last" search measured delivery >"$root/hits" 2>/dev/null
 run "$last" search 東京都 >/dev/null 2>&1
