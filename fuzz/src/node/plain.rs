@@ -5,9 +5,7 @@ use oboro_crypto::circuit::{CircuitError, Hop};
 use oboro_crypto::eris;
 use oboro_crypto::ids::{IdentityPublic, NetworkId, OnionPublic, Reference, Signature};
 use oboro_crypto::keys::OnionKey;
-use oboro_crypto::provider::{
-    AcceptedCircuit, Accepting, Building, Opening, Provider, Session,
-};
+use oboro_crypto::provider::{AcceptedCircuit, Accepting, Building, Opening, Provider, Session};
 use oboro_crypto::session::{MSG1_OVERHEAD, MSG2_OVERHEAD, SEAL_OVERHEAD, SessionError};
 use oboro_crypto::{CryptoRngCore, Label};
 
