@@ -4,13 +4,15 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod circuit;
 pub mod content;
 pub mod links;
 pub mod node;
 pub mod seeds;
 pub mod wire;
 
-// The same forger as in the tests of oboro-crypto.
+// The same forger as in the tests of oboro-crypto, which use more of it.
+#[allow(dead_code)]
 #[path = "../../crypto/tests/inputs/forge.rs"]
 mod forge;
 
@@ -18,13 +20,15 @@ mod forge;
 pub type Target = fn(&[u8]);
 
 /// All targets by the names of their programs and of their folders in `corpus/`.
-pub const TARGETS: [(&str, Target); 21] = [
+pub const TARGETS: [(&str, Target); 23] = [
     ("handshake_one", links::handshake_one),
     ("handshake_two", links::handshake_two),
     ("handshake_three", links::handshake_three),
     ("records", links::records),
     ("session", links::session),
     ("frames", wire::frames),
+    ("cell", wire::cell),
+    ("circuit", circuit::run),
     ("control", wire::control),
     ("descriptor", wire::descriptor),
     ("request", wire::request),

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use oboro_core::wire::cell::CellFrame;
 use oboro_core::wire::control::{BUCKETS, Control};
 use oboro_core::wire::descriptor::{Descriptor, Roles};
 use oboro_core::wire::frame::{CloseReason, Frame};
@@ -37,6 +38,8 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
             .map(|(n, m)| tagged(n, &m))
             .collect(),
         "frames" => vec![record()],
+        "cell" => vec![cell()],
+        "circuit" => crate::circuit::seeds(),
         "control" => controls().iter().map(Control::encode).collect(),
         "descriptor" => [0, 1, 4].map(descriptor_body).to_vec(),
         "request" => requests().iter().map(Request::encode).collect(),
@@ -212,4 +215,20 @@ fn networks() -> Vec<Vec<u8>> {
     let private = Network::private("salon", true, &mut rng(1)).expect("a network");
     let both = |network: &Network| [network.encode(), network.to_text().into_bytes()];
     [Network::public(), private].iter().flat_map(both).collect()
+}
+
+fn cell() -> Vec<u8> {
+    let mut out = Vec::new();
+    for frame in [
+        CellFrame::Begin(1, NodeId([3; 32])),
+        CellFrame::Data(1, &[5; 40]),
+        CellFrame::Credit(1, 65_536),
+        CellFrame::Window(64),
+        CellFrame::Probe(9),
+        CellFrame::Echo(9),
+        CellFrame::Close(1, CloseReason::Done),
+    ] {
+        frame.write(&mut out);
+    }
+    out
 }

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use oboro_core::wire::cell::CellFrames;
 use oboro_core::wire::control::Control;
 use oboro_core::wire::descriptor::{DESCRIPTOR_MAX, Descriptor};
 use oboro_core::wire::frame::Frames;
@@ -17,6 +18,24 @@ use crate::links::{NETWORK, rng};
 /// The frames of a record, and the control messages in them.
 pub fn frames(data: &[u8]) {
     let (mut frames, mut again) = (Frames::new(data), Vec::new());
+    loop {
+        match frames.next_frame() {
+            Ok(Some(frame)) => {
+                let before = again.len();
+                frame.write(&mut again);
+                assert_eq!(again.len() - before, frame.encoded_len());
+            }
+            Ok(None) => break,
+            Err(_) => return,
+        }
+    }
+    let rest = data.strip_prefix(again.as_slice()).expect("the same again");
+    assert!(rest.iter().all(|&byte| byte == 0));
+}
+
+/// The frames of a cell.
+pub fn cell(data: &[u8]) {
+    let (mut frames, mut again) = (CellFrames::new(data), Vec::new());
     loop {
         match frames.next_frame() {
             Ok(Some(frame)) => {

@@ -13,7 +13,7 @@ use oboro_crypto::hash::blake2b_256;
 use oboro_crypto::ids::{
     ExtentId, IdentityPublic, LinkPublic, Location, NodeId, OnionPublic, Signature,
 };
-use oboro_crypto::network::Network;
+use oboro_crypto::network::{Network, Params};
 use oboro_crypto::terms::Term;
 use oboro_crypto::token::KeywordToken;
 
@@ -40,7 +40,13 @@ pub(super) struct Library {
 }
 
 pub(super) static LIBRARY: LazyLock<Library> = LazyLock::new(|| {
-    let network = cheap_network();
+    // Requests go straight to their nodes: the strangers are storers, and no relays.
+    let cheap = cheap_network();
+    let params = Params {
+        hops: 0,
+        ..cheap.params
+    };
+    let network = Network::new("fuzz", params, None).expect("a network");
     let content: Vec<u8> = (0..150_000u32).map(|i| (i / 3) as u8).collect();
     let mut encoder = Encoder::new(&*content, BlockSize::Large, ConvergenceSecret::null());
     let mut runs = Vec::new();

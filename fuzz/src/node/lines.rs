@@ -50,6 +50,11 @@ impl Line {
         let is_ours = |number: u32| (number % 2 == 1) == self.dialled;
         match *frame {
             Frame::Control(body) => assert!(Control::decode(body).is_ok()),
+            // Its cipher accepts no create, so it can only refuse them.
+            Frame::Destroy(number) => assert!(!is_ours(number)),
+            Frame::Create(..) | Frame::Created(..) | Frame::Cell(..) => {
+                panic!("a node of a network without hops speaks of circuits")
+            }
             Frame::Open(number) => {
                 assert!(is_ours(number));
                 asked.push(Asked {
