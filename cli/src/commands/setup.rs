@@ -20,12 +20,19 @@ use crate::passphrase;
 /// Largest network file read in bytes: a dozen lines and comments.
 const NETWORK_FILE_MAX: u64 = 16 * 1024;
 
+/// Copies of everything on a small network. A reader asks neither itself nor its guard, so that two of a handful of
+/// storers may be lost to it before any has failed; with one copy more than usual two may fail besides.
+const LOCAL_REPLICAS: u8 = 5;
+
 /// `oboro network new`
 pub fn network_new(args: &args::NetworkNew) -> Result<Outcome, Halt> {
     let mut network = Network::private(&args.name, args.local, &mut generator()?).map_err(unfit)?;
-    if let Some(hops) = args.hops {
-        let mut params = network.params;
-        params.hops = hops;
+    let mut params = network.params;
+    params.hops = args.hops.unwrap_or(params.hops);
+    if params.local && params.hops > 0 {
+        params.replicas = params.replicas.max(LOCAL_REPLICAS);
+    }
+    if params != network.params {
         let secret = network.secret().map(|secret| secret.duplicate());
         network = Network::new(&args.name, params, secret).map_err(unfit)?;
     }
@@ -190,6 +197,8 @@ mod tests {
             assert!(made.is_ok());
             let network = read_network(&file).unwrap();
             assert_eq!(network.params.hops, expected);
+            let replicas = if expected > 0 { 5 } else { 4 };
+            assert_eq!(network.params.replicas, replicas);
             assert!(network.secret().is_some());
         }
     }

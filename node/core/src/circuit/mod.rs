@@ -285,6 +285,10 @@ impl Circuits {
                 };
                 match own.created(body, ctx.now) {
                     Ok(took) => {
+                        // Who carries a circuit is there: whoever failed beside it was another.
+                        for node in &own.path {
+                            self.doubts.remove(node);
+                        }
                         ctx.stats.circuits.built += 1;
                         ctx.stats.circuits.built_in(took);
                         self.dirty.insert(id);
