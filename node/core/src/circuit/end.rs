@@ -102,6 +102,11 @@ impl End {
             .count()
     }
 
+    /// Whether there is anything of a stream.
+    pub(super) fn has(&self, number: u32) -> bool {
+        self.streams.contains_key(&number)
+    }
+
     pub(super) fn write(&mut self, number: u32, bytes: Vec<u8>) {
         if let Some(stream) = self.streams.get_mut(&number) {
             stream.write(bytes);

@@ -23,6 +23,8 @@ use crate::wire::frame::CloseReason;
 /// What an exit knows of one circuit.
 pub(super) struct Exit {
     pub(super) end: End,
+    /// The streams on links that they lead to. One that is over stays until the client has been sent all of it: what it
+    /// holds counts, whoever does not read.
     streams: BTreeMap<u32, StreamId>,
 }
 
@@ -152,12 +154,11 @@ impl Circuits {
         links: &mut Links,
         ctx: &mut Ctx<'_>,
     ) {
-        if let Some((id, number)) = self.exit_streams.remove(&stream)
+        if let Some(&(id, number)) = self.exit_streams.get(&stream)
             && let Some(exit) = exit_of(&mut self.relays.all, id)
         {
             // What came before the end is still delivered: it is no more than the stream's window.
             exit.pull(number, EXIT_BUFFER + STREAM_WINDOW as usize, links);
-            exit.streams.remove(&number);
             exit.end.close(number, reason(clean), ctx.now);
             self.dirty_relays.insert(id);
         }
@@ -200,6 +201,9 @@ impl Circuits {
                 links.ask_hop(*back);
             }
             exit.pull_all(links);
+            for stream in exit.forget_ended() {
+                self.exit_streams.remove(&stream);
+            }
             if !holds {
                 self.end_relayed(id, "circuit_queue", links, ctx);
             }
@@ -235,6 +239,19 @@ impl Exit {
             links.take(stream, bytes.len());
             self.end.write(number, bytes);
         }
+    }
+
+    /// Drops the streams of which nothing is left here. Returns them.
+    fn forget_ended(&mut self) -> Vec<StreamId> {
+        let mut ended = Vec::new();
+        self.streams.retain(|&number, &mut stream| {
+            let stays = self.end.has(number);
+            if !stays {
+                ended.push(stream);
+            }
+            stays
+        });
+        ended
     }
 
     fn pull_all(&mut self, links: &mut Links) {

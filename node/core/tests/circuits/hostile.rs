@@ -1,5 +1,6 @@
 //! Clients, relays and exits that keep to no rule: what they break is their own, and bounded.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use oboro_core::Failure;
@@ -310,22 +311,20 @@ fn streams_without_end_are_refused_as_busy() {
     assert_eq!(world.machines[5].node.held().streams, 0);
 }
 
-/// Asks for everything a node has under a location through streams of a circuit, and gives no credit.
+/// Asks for so many chunks a node has under a location through each of these streams of a circuit, and gives no credit.
 fn ask_much(
     world: &mut World,
     stranger: &mut Stranger,
     circuit: &mut Circuit,
     storer: usize,
-    streams: u32,
+    streams: RangeInclusive<u32>,
+    wanted: u32,
 ) {
     let location = world.longest_extent(storer);
     let (target, onion) = (world.machines[storer].id, world.machines[storer].onion);
-    for number in 1..=streams {
+    for number in streams {
         let mut rng = ChaCha20Rng::from_seed([number as u8; 32]);
-        let request = Request::Get {
-            location,
-            wanted: u32::MAX,
-        };
+        let request = Request::Get { location, wanted };
         let (_, first) = RealProvider
             .open(&onion, &world.network.id(), &request.encode(), &mut rng)
             .unwrap();
@@ -357,10 +356,24 @@ fn a_client_that_gives_no_credit_or_reads_nothing_holds_little_anywhere() {
             let mut circuit = circuit;
             circuit.hear(&stranger.hear(&world));
             assert!(circuit.is_built());
-            ask_much(&mut world, &mut stranger, &mut circuit, storer, 16);
+            ask_much(
+                &mut world,
+                &mut stranger,
+                &mut circuit,
+                storer,
+                1..=16,
+                u32::MAX,
+            );
         } else {
             let mut circuit = stranger.build(&mut world, &path);
-            ask_much(&mut world, &mut stranger, &mut circuit, storer, 16);
+            ask_much(
+                &mut world,
+                &mut stranger,
+                &mut circuit,
+                storer,
+                1..=16,
+                u32::MAX,
+            );
         }
         let mut most = 0;
         for _ in 0..40 {
@@ -386,6 +399,59 @@ fn a_client_that_gives_no_credit_or_reads_nothing_holds_little_anywhere() {
         world.run(Duration::from_secs(90));
     }
     assert!(world.fetch(USER, &capability).is_ok(), "others are served");
+}
+
+#[test]
+fn streams_that_their_storer_has_ended_count_until_the_client_has_read_them() {
+    let mut world = settled(77);
+    world.publish(8, "never read", &content(3_000_000));
+    let storer = (0..9)
+        .max_by_key(|&m| world.machines[m].kept.len())
+        .unwrap();
+    let path: Vec<usize> = (0..9).filter(|&m| m != storer && m != 8).take(3).collect();
+    let mut stranger = Stranger::meet(&mut world, path[0]);
+    let mut circuit = stranger.build(&mut world, &path);
+    let wave = EXIT_STREAMS_PER_CIRCUIT as u32;
+    for first in [1, wave + 1, 2 * wave + 1] {
+        let streams = first..=first + wave - 1;
+        ask_much(&mut world, &mut stranger, &mut circuit, storer, streams, 2);
+        world.run(Duration::from_secs(5));
+        let held = world.machines[path[2]].node.held();
+        assert!(
+            held.unread + held.unsent <= EXIT_STREAMS_PER_CIRCUIT * 40_000,
+            "{held:?}"
+        );
+        assert_eq!(
+            world.machines[storer].node.held().streams,
+            0,
+            "the storer has said all it had to say"
+        );
+    }
+    let said = circuit.hear(&stranger.hear(&world));
+    let busy = |said: &&Said| matches!(said, Said::Close(_, CloseReason::Busy));
+    assert!(said.iter().filter(busy).count() > EXIT_STREAMS_PER_CIRCUIT);
+    // Whoever reads gets the rest, and new streams.
+    stranger.tell(&mut world, &mut circuit, &[CellFrame::Window(256)]);
+    world.run(Duration::from_secs(5));
+    stranger.tell(&mut world, &mut circuit, &[CellFrame::Window(256)]);
+    world.run(Duration::from_secs(5));
+    let said = circuit.hear(&stranger.hear(&world));
+    assert!(
+        said.contains(&Said::Close(wave, CloseReason::Done)),
+        "{said:?}"
+    );
+    let streams = 3 * wave + 1..=3 * wave + 1;
+    ask_much(&mut world, &mut stranger, &mut circuit, storer, streams, 2);
+    world.run(Duration::from_secs(5));
+    let said = circuit.hear(&stranger.hear(&world));
+    assert!(
+        said.contains(&Said::Close(3 * wave + 1, CloseReason::Done)),
+        "{said:?}"
+    );
+    stranger.say(&mut world, &[Frame::Destroy(circuit.number)]);
+    wait(&mut world);
+    let held = world.machines[path[2]].node.held();
+    assert_eq!((held.unread, held.unsent, held.streams), (0, 0, 0));
 }
 
 /// What a relay does to what goes through it.
