@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use crate::circuit::Loss;
 use crate::exchange::Trouble;
 use crate::limits::{FURTHER_BUILDS, FURTHER_CIRCUITS, LOST_WAIT};
 
@@ -19,8 +20,8 @@ impl Losses {
     pub(crate) const fn again(&mut self, trouble: Trouble) -> bool {
         match trouble {
             // The link to the guard comes back or it does not: patience bounds that.
-            Trouble::Guard => true,
-            Trouble::Build => {
+            Trouble::Lost(Loss::Guard) => true,
+            Trouble::Lost(Loss::Build) => {
                 self.builds += 1;
                 self.builds <= FURTHER_BUILDS
             }
@@ -49,14 +50,14 @@ mod tests {
     fn circuits_that_held_nothing_back_are_tried_more_often_than_those_that_did() {
         let mut losses = Losses::default();
         let builds = (0..100)
-            .take_while(|_| losses.again(Trouble::Build))
+            .take_while(|_| losses.again(Trouble::Lost(Loss::Build)))
             .count();
         assert_eq!(builds, FURTHER_BUILDS as usize);
         let mut losses = Losses::default();
         let circuits = (0..100)
-            .take_while(|_| losses.again(Trouble::Circuit))
+            .take_while(|_| losses.again(Trouble::Lost(Loss::Circuit)))
             .count();
         assert_eq!(circuits, FURTHER_CIRCUITS as usize);
-        assert!((0..100).all(|_| Losses::default().again(Trouble::Guard)));
+        assert!((0..100).all(|_| Losses::default().again(Trouble::Lost(Loss::Guard))));
     }
 }

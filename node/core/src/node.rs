@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::action::{Outbox, StoreRequest};
 use crate::carriage::Carriage;
-use crate::circuit::{Circuits, OnionKeys, Setting};
+use crate::circuit::{Circuits, Setting};
 use crate::command::Command;
 use crate::config::Config;
 use crate::effect::{Ctx, Effect, Owner, Routes, Tickets, Waiting};
@@ -17,6 +17,7 @@ use crate::exchange::Exchanges;
 use crate::fetch::Fetches;
 use crate::ids::{Counter, JobId};
 use crate::link::Links;
+use crate::onion::OnionKeys;
 use crate::peers::{Own, Peers};
 use crate::publish::{Publishes, Wish};
 use crate::report::Report;
@@ -231,6 +232,9 @@ impl Node {
 
     /// Whether a job may begin; if not, its user is told.
     fn may_begin(&mut self, job: JobId, fewer: bool, now: Time, out: &mut Outbox) -> bool {
+        let (fetches, publishes, searches) = (&self.fetches, &self.publishes, &self.searches);
+        self.routes
+            .retain(|&job, _| fetches.has(job) || publishes.has(job) || searches.has(job));
         let view = self.peers.view();
         let begun = self.circuits.begin(job, fewer, view);
         let route = self.circuits.route(job, view, now);
@@ -383,7 +387,6 @@ impl Node {
     fn tick_circuits(&mut self, now: Time, out: &mut Outbox) {
         let (fetches, publishes, searches) = (&self.fetches, &self.publishes, &self.searches);
         let alive = |job| fetches.has(job) || publishes.has(job) || searches.has(job);
-        self.routes.retain(|&job, _| alive(job));
         let mut ctx = ctx!(self, now, out);
         self.circuits
             .tick(&alive, self.peers.view(), &mut self.links, &mut ctx);

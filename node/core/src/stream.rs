@@ -5,13 +5,24 @@ use std::collections::VecDeque;
 use crate::limits::STREAM_WINDOW;
 use crate::stats::Class;
 use crate::time::Time;
-use crate::wire::frame::CloseReason;
+use crate::wire::frame::{CLOSE_LEN, CloseReason, DATA_HEADER};
 
 /// A stream, own or accepted: on a link, or through a circuit of this node's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum StreamId {
     Link(u64),
     Circuit(u64),
+}
+
+/// A data frame smaller than this is not begun at the end of a record or cell while more waits.
+pub(crate) const SMALLEST_PIECE: usize = 64;
+
+/// What is said of a stream in a record or cell.
+pub(crate) enum Say<'a> {
+    Begin,
+    Credit(u32),
+    Data(&'a [u8]),
+    Close(CloseReason),
 }
 
 /// A stream's two queues and their credit.
@@ -125,8 +136,45 @@ impl Stream {
             || (self.unsent == 0 && self.closing.is_some())
     }
 
+    /// Its share of a record or cell that ends at `end`: what must be said first, then data as far as they go. `say`
+    /// writes a frame. True if nothing is left to be said of it.
+    pub(crate) fn pack(
+        &mut self,
+        out: &mut Vec<u8>,
+        end: usize,
+        mut say: impl FnMut(&mut Vec<u8>, Say<'_>),
+    ) -> bool {
+        self.queued = false;
+        if !self.announced {
+            self.announced = true;
+            say(out, Say::Begin);
+        }
+        if let Some(due) = self.credit_due() {
+            say(out, Say::Credit(due));
+        }
+        // Room for a close is kept, so that a stream's last record can carry it.
+        let close = if self.closing.is_some() { CLOSE_LEN } else { 0 };
+        loop {
+            let room = end.saturating_sub(out.len() + DATA_HEADER + close);
+            let piece = self.next_piece(room);
+            if piece.is_empty() || (room < SMALLEST_PIECE && piece.len() == room) {
+                break;
+            }
+            let length = piece.len();
+            say(out, Say::Data(piece));
+            self.sent(length);
+        }
+        match self.closing {
+            Some(reason) if self.unsent == 0 => {
+                say(out, Say::Close(reason));
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Takes up to `room` bytes that may be sent now.
-    pub(crate) fn next_piece(&mut self, room: usize) -> &[u8] {
+    fn next_piece(&mut self, room: usize) -> &[u8] {
         let Some(first) = self.outgoing.front() else {
             return &[];
         };
@@ -138,7 +186,7 @@ impl Stream {
     }
 
     /// Accounts for a piece of this length that was sent.
-    pub(crate) fn sent(&mut self, length: usize) {
+    fn sent(&mut self, length: usize) {
         self.unsent -= length;
         self.may_send = self
             .may_send
@@ -203,7 +251,7 @@ impl Stream {
     }
 
     /// Credit to announce now, once.
-    pub(crate) const fn credit_due(&mut self) -> Option<u32> {
+    const fn credit_due(&mut self) -> Option<u32> {
         if self.owed_credit == 0 {
             return None;
         }

@@ -8,14 +8,12 @@ use oboro_crypto::ids::NodeId;
 
 use crate::limits::{CIRCUIT_WINDOW, CIRCUIT_WINDOW_MAX, STREAM_LOW_WATER};
 use crate::stats::Class;
-use crate::stream::Stream;
+use crate::stream::{SMALLEST_PIECE, Say, Stream};
 use crate::time::Time;
 use crate::wire::WireError;
 use crate::wire::cell::{CellFrame, CellFrames};
 use crate::wire::frame::{CloseReason, DATA_HEADER};
 
-/// A data frame smaller than this is not begun at the end of a cell while more waits.
-const SMALLEST_PIECE: usize = 64;
 /// Frames that say something about a stream other than data: begin 37, credit 9, close 6.
 const STREAM_NOTICES: usize = 52;
 /// Echoes and notices that wait to be sent. Beyond it the other side floods.
@@ -267,34 +265,21 @@ impl End {
         let Some(stream) = self.streams.get_mut(&number) else {
             return false;
         };
-        stream.queued = false;
         let mut counted = false;
-        if !stream.announced {
-            stream.announced = true;
-            if let Some(target) = self.targets.remove(&number) {
-                CellFrame::Begin(number, target).write(out);
-                counted = true;
-            }
-        }
-        if let Some(due) = stream.credit_due() {
-            CellFrame::Credit(number, due).write(out);
-        }
-        let close = if stream.closing.is_some() { 6 } else { 0 };
-        loop {
-            let left = room.saturating_sub(out.len() + DATA_HEADER + close);
-            let piece = stream.next_piece(left);
-            if piece.is_empty() || (left < SMALLEST_PIECE && piece.len() == left) {
-                break;
-            }
-            let length = piece.len();
-            CellFrame::Data(number, piece).write(out);
-            stream.sent(length);
-            counted = true;
-        }
-        if stream.unsent() == 0
-            && let Some(reason) = stream.closing
-        {
-            CellFrame::Close(number, reason).write(out);
+        let over = stream.pack(out, room, |out, say| {
+            let frame = match say {
+                Say::Begin => match self.targets.remove(&number) {
+                    Some(target) => CellFrame::Begin(number, target),
+                    None => return,
+                },
+                Say::Credit(due) => CellFrame::Credit(number, due),
+                Say::Data(piece) => CellFrame::Data(number, piece),
+                Say::Close(reason) => CellFrame::Close(number, reason),
+            };
+            counted |= frame.is_counted();
+            frame.write(out);
+        });
+        if over {
             self.streams.remove(&number);
         } else {
             self.touch(number);
@@ -315,7 +300,7 @@ impl End {
             if wrong_side {
                 return Err(WireError::Invalid);
             }
-            counted |= matches!(frame, CellFrame::Begin(..) | CellFrame::Data(..));
+            counted |= frame.is_counted();
             self.frame(frame, &mut events)?;
         }
         if counted {

@@ -10,6 +10,7 @@ use rand_core::RngCore;
 use super::path;
 use crate::limits::{GUARD_ABSENT_DAYS, GUARD_AWAY, GUARD_DAYS, GUARDS, MIDDLE_DAYS, MIDDLES};
 use crate::peers::View;
+use crate::placement::Directory;
 use crate::time::Time;
 use crate::wire::WireError;
 use crate::wire::codec::Reader;
@@ -41,6 +42,8 @@ pub(super) struct InUse {
     pub(super) node: NodeId,
     pub(super) since: u32,
     pub(super) standby: bool,
+    /// Whether it was lately found away: nothing is begun over it before it is back.
+    pub(super) away: bool,
 }
 
 impl Guards {
@@ -50,6 +53,7 @@ impl Guards {
             node: guard.node,
             since: guard.since,
             standby: index > 0,
+            away: guard.away.is_some(),
         };
         let mut all = self.guards.iter().enumerate();
         all.clone()
@@ -73,14 +77,6 @@ impl Guards {
             .take(count)
             .map(|guard| guard.node)
             .collect()
-    }
-
-    /// Whether the guard in use was lately found away: nothing is begun over it before it is back.
-    pub(super) fn is_away(&self, now: Time) -> bool {
-        let first_here = self.guards.iter().find(|guard| guard.is_here(now));
-        first_here
-            .or_else(|| self.guards.first())
-            .is_some_and(|guard| guard.away.is_some())
     }
 
     /// Guards and middles: those on whose ids much depends.
@@ -184,10 +180,7 @@ impl Guards {
             .iter()
             .map(|known| known.descriptor.id)
             .filter(|node| {
-                node != own
-                    && path::may_relay(view, node)
-                    && !taken(node)
-                    && !view.is_doubtful(node)
+                node != own && path::may_relay(view, node) && !taken(node) && !view.is_suspect(node)
             })
             .collect();
         path::weighted(view, &candidates, rng)

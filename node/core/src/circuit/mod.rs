@@ -20,7 +20,6 @@ use std::time::Duration;
 
 use oboro_crypto::handshake::ReplayWindow;
 use oboro_crypto::ids::{LinkPublic, NetworkId, NodeId};
-use oboro_crypto::keys::OnionKey;
 use oboro_crypto::provider::Provider;
 
 use self::end::EndEvent;
@@ -33,26 +32,12 @@ use crate::failure::Failure;
 use crate::ids::{Counter, JobId};
 use crate::limits::{CREATE_SKEW_MINUTES, CREATES_REMEMBERED, GUARD_AWAY, GUARD_RETRY};
 use crate::link::{HopId, Links};
+use crate::onion::OnionKeys;
 use crate::peers::{Guarding, View};
 use crate::report::Route;
 use crate::stats::GuardStanding;
 use crate::stream::StreamId;
 use crate::time::Time;
-
-/// This node's onion keys: today's and yesterday's.
-pub(crate) struct OnionKeys {
-    pub(crate) current: OnionKey,
-    pub(crate) previous: Option<OnionKey>,
-}
-
-impl OnionKeys {
-    pub(crate) fn all(&self) -> Vec<&OnionKey> {
-        [Some(&self.current), self.previous.as_ref()]
-            .into_iter()
-            .flatten()
-            .collect()
-    }
-}
 
 /// What happened to a stream that goes through an own circuit.
 pub(crate) enum CircuitEvent {
@@ -71,7 +56,7 @@ pub(crate) enum CircuitEvent {
 }
 
 /// How a circuit failed under its streams.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Loss {
     /// It was built, and did not hold; or there can be none.
     Circuit,
@@ -91,8 +76,30 @@ enum Holder {
     Ahead(RelayId),
 }
 
-/// Why an own circuit failed: the link to the guard did.
-const GUARD_LINK: &str = "guard_link";
+/// Why an own circuit failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    /// The link to the guard did.
+    GuardLink,
+    /// A relay ended it.
+    Destroyed,
+    /// What came back was not what it should be, or too much waits.
+    Broken,
+    /// It did not answer in time.
+    Silent,
+}
+
+impl Cause {
+    /// Its name in the statistics.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::GuardLink => "guard_link",
+            Self::Destroyed => "destroyed",
+            Self::Broken => "broken",
+            Self::Silent => "silent",
+        }
+    }
+}
 
 /// What a node is told of circuits once.
 pub(crate) struct Setting {
@@ -172,6 +179,9 @@ impl Circuits {
 
     /// A job begins. `Err` if it cannot be anonymous here and was not told to go on without.
     pub(crate) fn begin(&mut self, job: JobId, fewer: bool, view: &View) -> Result<(), Failure> {
+        if self.hops == 0 {
+            return Ok(());
+        }
         if fewer {
             self.fewer.insert(job);
             return Ok(());
@@ -293,7 +303,7 @@ impl Circuits {
                         ctx.stats.circuits.built_in(took);
                         self.dirty.insert(id);
                     }
-                    Err(_) => self.fail(id, "broken", links, ctx),
+                    Err(_) => self.fail(id, Cause::Broken, links, ctx),
                 }
             }
             Some(&Holder::Ahead(id)) => self.relay_created(id, body, links, ctx),
@@ -347,8 +357,8 @@ impl Circuits {
         ctx: &mut Ctx<'_>,
     ) {
         match self.holders.remove(&hop) {
-            Some(Holder::Own(id)) if cut => self.fail(id, GUARD_LINK, links, ctx),
-            Some(Holder::Own(id)) => self.fail(id, "destroyed", links, ctx),
+            Some(Holder::Own(id)) if cut => self.fail(id, Cause::GuardLink, links, ctx),
+            Some(Holder::Own(id)) => self.fail(id, Cause::Destroyed, links, ctx),
             Some(Holder::Back(id) | Holder::Ahead(id)) => self.end_relayed(id, "", links, ctx),
             None => self.relays.creates.forget(hop),
         }
@@ -368,7 +378,7 @@ impl Circuits {
         };
         ctx.stats.circuits.cells_in += 1;
         let Some(events) = own.cell(body, ctx.now) else {
-            return self.fail(id, "broken", links, ctx);
+            return self.fail(id, Cause::Broken, links, ctx);
         };
         self.dirty.insert(id);
         for event in events {

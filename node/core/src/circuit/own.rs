@@ -7,6 +7,7 @@ use oboro_crypto::circuit::{CircuitError, FORWARD_PAYLOAD};
 use oboro_crypto::ids::NodeId;
 use oboro_crypto::provider::{Building, ClientLayers};
 
+use super::Cause;
 use super::end::{End, EndEvent, Side};
 use crate::ids::JobId;
 use crate::limits::{
@@ -39,7 +40,7 @@ enum State {
 pub(super) enum Due {
     Nothing,
     /// It is not built in time, or does not hold.
-    Fail(&'static str),
+    Fail(Cause),
     /// Nobody needs it.
     Close,
     /// It must be asked whether it holds.
@@ -183,9 +184,11 @@ impl Own {
     /// What its age and silence ask for.
     pub(super) fn due(&self, now: Time) -> Due {
         match &self.state {
-            State::Building(_) if now.since(self.began) >= BUILD_PATIENCE => Due::Fail("slow"),
+            State::Building(_) if now.since(self.began) >= BUILD_PATIENCE => {
+                Due::Fail(Cause::Silent)
+            }
             State::Building(_) => Due::Nothing,
-            State::Broken => Due::Fail("broken"),
+            State::Broken => Due::Fail(Cause::Broken),
             State::Ready(_) if self.streams.is_empty() => {
                 let old = now.since(self.began) >= CIRCUIT_LIFE;
                 let idle = now.since(self.used) >= CIRCUIT_IDLE;
@@ -201,7 +204,7 @@ impl Own {
                     self.quiet(now)
                 }
                 Some((_, at)) if now.since(at) >= PROBE_PATIENCE + self.rtt * 4 => {
-                    Due::Fail("silent")
+                    Due::Fail(Cause::Silent)
                 }
                 Some(_) => Due::Nothing,
                 None => self.quiet(now),

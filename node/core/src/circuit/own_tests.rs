@@ -65,7 +65,7 @@ fn one_that_is_not_built_in_time_has_failed() {
     let soon = START + BUILD_PATIENCE - Duration::from_millis(1);
     assert_eq!(
         (own.due(soon), own.due(START + BUILD_PATIENCE)),
-        (Due::Nothing, Due::Fail("slow"))
+        (Due::Nothing, Due::Fail(Cause::Silent))
     );
 }
 
@@ -73,10 +73,10 @@ fn one_that_is_not_built_in_time_has_failed() {
 fn a_second_or_a_wrong_answer_breaks_it() {
     let (mut own, now) = ready();
     assert!(own.created(&[1], now).is_err());
-    assert_eq!(own.due(now), Due::Fail("broken"));
+    assert_eq!(own.due(now), Due::Fail(Cause::Broken));
     let mut own = building();
     assert!(own.created(&[], now).is_err());
-    assert_eq!(own.due(now), Due::Fail("broken"));
+    assert_eq!(own.due(now), Due::Fail(Cause::Broken));
     assert!(
         building().cell(cell(CellFrame::Window(1)), now).is_none(),
         "a cell before the answer"
@@ -121,7 +121,7 @@ fn one_that_is_silent_is_probed_and_then_given_up() {
     own.probe(42, asks);
     let over = asks + PROBE_PATIENCE + Duration::from_millis(400);
     assert_eq!(own.due(over - Duration::from_millis(1)), Due::Nothing);
-    assert_eq!(own.due(over), Due::Fail("silent"));
+    assert_eq!(own.due(over), Due::Fail(Cause::Silent));
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn an_echo_or_anything_else_says_that_it_holds() {
         own.probe(43, again);
         assert_eq!(
             own.due(again + Duration::from_secs(60)),
-            Due::Fail("silent")
+            Due::Fail(Cause::Silent)
         );
     }
 }

@@ -8,12 +8,13 @@ use oboro_crypto::ids::NodeId;
 use rand_core::RngCore;
 
 use super::own::{CircuitId, Due, Own, Session};
-use super::{CircuitEvent, Circuits, GUARD_LINK, Holder, Loss, path};
+use super::{Cause, CircuitEvent, Circuits, Holder, Loss, path};
 use crate::effect::Ctx;
 use crate::ids::JobId;
 use crate::limits::{CIRCUITS_PER_JOB_MAX, CIRCUITS_READY, DOUBT, DOUBTS_MAX, OWN_CIRCUITS_MAX};
 use crate::link::Links;
 use crate::peers::View;
+use crate::placement::Directory;
 use crate::stats::Class;
 use crate::stream::StreamId;
 use crate::time::Time;
@@ -131,13 +132,13 @@ impl Circuits {
         let Some(guard) = self.guards.in_use(ctx.now) else {
             return Err(Without::Later);
         };
-        if self.own.len() >= OWN_CIRCUITS_MAX || self.guards.is_away(ctx.now) {
+        if self.own.len() >= OWN_CIRCUITS_MAX || guard.away {
             return Err(Without::Later);
         }
         let avoid: BTreeSet<NodeId> = target.copied().into_iter().collect();
         let (middles, now) = (self.guards.middles(), ctx.now);
         let doubted = |node: &NodeId| {
-            view.is_doubtful(node) || self.doubts.get(node).is_some_and(|&until| until > now)
+            view.is_suspect(node) || self.doubts.get(node).is_some_and(|&until| until > now)
         };
         let wish = path::Wish {
             own: self.own_id,
@@ -185,31 +186,30 @@ impl Circuits {
     pub(super) fn fail(
         &mut self,
         id: CircuitId,
-        cause: &'static str,
+        cause: Cause,
         links: &mut Links,
         ctx: &mut Ctx<'_>,
     ) {
         let Some(mut own) = self.own.remove(&id) else {
             return;
         };
-        let guard = cause == GUARD_LINK;
         let how = match cause {
-            GUARD_LINK => Loss::Guard,
+            Cause::GuardLink => Loss::Guard,
             _ if own.is_building() => Loss::Build,
             _ => Loss::Circuit,
         };
         count(
             ctx,
-            if own.is_building() && !guard {
+            if how == Loss::Build {
                 "build"
             } else {
-                cause
+                cause.name()
             },
         );
         self.holders.remove(&own.hop);
         links.destroy(own.hop);
         self.dirty.remove(&id);
-        if !guard {
+        if how != Loss::Guard {
             self.doubt(own.path.get(1..).unwrap_or_default(), ctx.now);
             self.build_again = ctx.now + REST;
         }
@@ -323,7 +323,7 @@ impl Circuits {
                     let drained = drained.filter_map(|number| streams.get(&number).copied());
                     self.events.extend(drained.map(CircuitEvent::Drained));
                 }
-                None => self.fail(id, "broken", links, ctx),
+                None => self.fail(id, Cause::Broken, links, ctx),
             }
         }
     }

@@ -13,6 +13,7 @@ use crate::ids::LinkId;
 use crate::limits::{HALF_OPEN_MAX, HALF_OPEN_PATIENCE, RELAY_IDLE, RELAY_LIFE, RELAYED_MAX};
 use crate::link::{HopId, Links};
 use crate::peers::View;
+use crate::shares;
 use crate::stats::Class;
 use crate::time::Time;
 
@@ -168,23 +169,10 @@ impl Circuits {
         links: &mut Links,
         ctx: &mut Ctx<'_>,
     ) -> Result<(), &'static str> {
-        let mut shares: BTreeMap<LinkId, (usize, Time, RelayId)> = BTreeMap::new();
-        for (&id, relayed) in self
-            .relays
-            .all
-            .iter()
-            .filter(|(_, relayed)| counts(relayed))
-        {
-            let (count, moved, stalest) =
-                shares.entry(relayed.link).or_insert((0, relayed.moved, id));
-            *count += 1;
-            if relayed.moved < *moved {
-                (*moved, *stalest) = (relayed.moved, id);
-            }
-        }
-        let own = shares.get(&link).map_or(0, |share| share.0);
-        let most = shares.values().max_by_key(|share| share.0);
-        let out = most.filter(|share| share.0 > own + 1).map(|share| share.2);
+        let all = self.relays.all.iter();
+        let places = all.filter(|(_, relayed)| counts(relayed));
+        let places = places.map(|(&id, relayed)| (relayed.link, relayed.moved, id));
+        let out = shares::loser(places, Some(link));
         self.end_relayed(out.ok_or("circuits")?, "circuit_gave_way", links, ctx);
         Ok(())
     }

@@ -18,9 +18,10 @@ use oboro_crypto::provider::Provider;
 use self::client::Client;
 use self::served::Served;
 use crate::carriage::Carriage;
-use crate::circuit::OnionKeys;
+use crate::circuit::Loss;
 use crate::effect::{Body, Ctx, Owner};
 use crate::ids::ExchangeId;
+use crate::onion::OnionKeys;
 use crate::stream::StreamId;
 use crate::time::Time;
 use crate::wire::frame::CloseReason;
@@ -53,11 +54,7 @@ pub(crate) enum Trouble {
     /// It did not answer in time.
     Silent,
     /// The circuit to it failed: it may be none of its fault.
-    Circuit,
-    /// The same, before it was built.
-    Build,
-    /// The same, since the link to the guard did: it is no relay's fault either.
-    Guard,
+    Lost(Loss),
     /// It ended the stream too early, or what it sent was no session.
     Broken,
 }
@@ -65,7 +62,7 @@ pub(crate) enum Trouble {
 impl Trouble {
     /// Whether the way failed and not the node.
     pub(crate) const fn is_of_the_way(self) -> bool {
-        matches!(self, Self::Circuit | Self::Build | Self::Guard)
+        matches!(self, Self::Lost(_))
     }
 }
 

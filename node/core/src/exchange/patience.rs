@@ -1,14 +1,14 @@
 //! Who has waited long enough, and who gives way when too much is being served. Knows no message.
 
-use std::collections::BTreeMap;
-
 use super::{Exchange, ExchangeEvent, Exchanges, Side, Trouble};
 use crate::carriage::Carriage;
+use crate::circuit::Loss;
 use crate::effect::Ctx;
-use crate::ids::{ExchangeId, LinkId};
+use crate::ids::ExchangeId;
 use crate::limits::{
     EXCHANGE_LONGEST, EXCHANGE_PATIENCE, REQUEST_PATIENCE, SERVE_PATIENCE, SERVING_MAX,
 };
+use crate::shares;
 use crate::stream::StreamId;
 use crate::time::Time;
 use crate::wire::frame::CloseReason;
@@ -51,24 +51,15 @@ impl Exchanges {
         if self.serving < SERVING_MAX {
             return true;
         }
-        let mut shares: BTreeMap<LinkId, (usize, Time, ExchangeId)> = BTreeMap::new();
-        for (&id, exchange) in &self.exchanges {
-            if matches!(exchange.side, Side::Served(_))
-                && let Some(link) = streams.carrier(exchange.stream)
-            {
-                let (count, moved, stalest) = shares.entry(link).or_insert((0, exchange.moved, id));
-                *count += 1;
-                if exchange.moved < *moved {
-                    (*moved, *stalest) = (exchange.moved, id);
-                }
-            }
-        }
-        let newcomer = streams.carrier(stream);
-        let has = newcomer
-            .and_then(|link| shares.get(&link))
-            .map_or(0, |(count, ..)| *count);
-        let greediest = shares.values().max_by_key(|(count, ..)| *count);
-        let Some(&(_, _, loser)) = greediest.filter(|(count, ..)| *count > has + 1) else {
+        let served = self
+            .exchanges
+            .iter()
+            .filter(|(_, exchange)| matches!(exchange.side, Side::Served(_)));
+        let places = served.filter_map(|(&id, exchange)| {
+            let link = streams.carrier(exchange.stream)?;
+            Some((link, exchange.moved, id))
+        });
+        let Some(loser) = shares::loser(places, streams.carrier(stream)) else {
             return false;
         };
         ctx.stats.dropped("serving_share");
@@ -86,7 +77,7 @@ impl Exchanges {
     ) {
         if let Some(exchange) = self.remove(id) {
             let trouble = if streams.is_waiting(exchange.stream) {
-                Trouble::Circuit
+                Trouble::Lost(Loss::Circuit)
             } else {
                 Trouble::Silent
             };

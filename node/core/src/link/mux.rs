@@ -10,13 +10,11 @@ use oboro_crypto::record::RECORD_PLAIN;
 use super::hops::{HopQueue, Item};
 use crate::limits::{CONTROL_QUEUE_MAX, LINK_SILENT, LINK_STUCK, PING_EVERY, RECORDS_PER_SEND_MAX};
 use crate::stats::{Class, Stats};
-use crate::stream::Stream;
+use crate::stream::{SMALLEST_PIECE, Say, Stream};
 use crate::time::Time;
 use crate::wire::allowed::Phase;
-use crate::wire::frame::{CloseReason, DATA_HEADER, Frame};
+use crate::wire::frame::{DATA_HEADER, Frame};
 
-/// A data frame smaller than this is not begun at the end of a record while more waits.
-const SMALLEST_PIECE: usize = 64;
 /// Frames that say something about a stream other than data: open 5, credit 9, close 6.
 const STREAM_NOTICES: usize = 20;
 
@@ -278,45 +276,22 @@ impl Link {
         let Some(stream) = self.streams.get_mut(&number) else {
             return;
         };
-        stream.queued = false;
-        pack_stream(number, stream, out, end, stats);
-        if stream.unsent() == 0
-            && let Some(reason) = stream.closing
-        {
-            write_counted(&Frame::Close(number, reason), stream.class, out, stats);
+        let class = stream.class;
+        let over = stream.pack(out, end, |out, say| {
+            let frame = match say {
+                Say::Begin => Frame::Open(number),
+                Say::Credit(due) => Frame::Credit(number, due),
+                Say::Data(piece) => Frame::Data(number, piece),
+                Say::Close(reason) => Frame::Close(number, reason),
+            };
+            write_counted(&frame, class, out, stats);
+        });
+        if over {
             self.streams.remove(&number);
             ended.push(number);
         } else {
             self.touch(number);
         }
-    }
-}
-
-/// One stream's share of a record: what must be said first, then data up to the end.
-fn pack_stream(number: u32, stream: &mut Stream, out: &mut Vec<u8>, end: usize, stats: &mut Stats) {
-    let class = stream.class;
-    if !stream.announced {
-        stream.announced = true;
-        write_counted(&Frame::Open(number), class, out, stats);
-    }
-    if let Some(due) = stream.credit_due() {
-        write_counted(&Frame::Credit(number, due), class, out, stats);
-    }
-    // Room for a close is kept, so that a stream's last record can carry it.
-    let close = if stream.closing.is_some() {
-        Frame::Close(number, CloseReason::Done).encoded_len()
-    } else {
-        0
-    };
-    loop {
-        let room = end.saturating_sub(out.len() + DATA_HEADER + close);
-        let piece = stream.next_piece(room);
-        if piece.is_empty() || (room < SMALLEST_PIECE && piece.len() == room) {
-            return;
-        }
-        let length = piece.len();
-        write_counted(&Frame::Data(number, piece), class, out, stats);
-        stream.sent(length);
     }
 }
 

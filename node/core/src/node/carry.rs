@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::Node;
 use crate::action::Outbox;
 use crate::carriage::Carriage;
-use crate::circuit::{CircuitEvent, Loss};
+use crate::circuit::CircuitEvent;
 use crate::effect::{Ctx, Effect, Owner};
 use crate::exchange::{ExchangeEvent, To, Trouble};
 use crate::link::LinkEvent;
@@ -118,12 +118,7 @@ impl Node {
                 CircuitEvent::Lost { stream, how } => {
                     ctx.stats.streams_failed += 1;
                     ctx.stats.streams_active = ctx.stats.streams_active.saturating_sub(1);
-                    let trouble = match how {
-                        Loss::Circuit => Trouble::Circuit,
-                        Loss::Build => Trouble::Build,
-                        Loss::Guard => Trouble::Guard,
-                    };
-                    let event = exchanges.closed(stream, trouble);
+                    let event = exchanges.closed(stream, Trouble::Lost(how));
                     event.into_iter().collect()
                 }
             };

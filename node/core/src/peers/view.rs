@@ -190,11 +190,6 @@ impl View {
         }
     }
 
-    /// Whether a node's id was found wanting, or it failed to answer lately.
-    pub(crate) fn is_doubtful(&self, id: &NodeId) -> bool {
-        self.is_suspect(id)
-    }
-
     /// Whether the view has been still for a while, or has had long enough to grow: before that, whoever was met first
     /// would be half of what there is to choose from.
     pub(crate) fn is_settled(&self) -> bool {

@@ -58,6 +58,12 @@ impl CellFrame<'_> {
         matches!(self, Self::Begin(..) | Self::Probe(_))
     }
 
+    /// Whether a cell with it counts in the window.
+    #[must_use]
+    pub const fn is_counted(&self) -> bool {
+        matches!(self, Self::Begin(..) | Self::Data(..))
+    }
+
     /// Whether only an exit sends it.
     #[must_use]
     pub const fn is_exits(&self) -> bool {

@@ -24,6 +24,8 @@ use super::codec::{Reader, WireError, put_count16};
 
 /// Bytes before the data of a data frame: kind, stream, length.
 pub const DATA_HEADER: usize = 7;
+/// Bytes of a close frame: kind, stream, reason.
+pub const CLOSE_LEN: usize = 6;
 /// The most a data frame carries: all of a record.
 pub const DATA_MAX: usize = RECORD_PLAIN - DATA_HEADER;
 /// The longest control message: it shares a record with nothing else then.
@@ -91,7 +93,7 @@ impl Frame<'_> {
             Self::Open(_) | Self::Destroy(_) => 5,
             Self::Data(_, data) => DATA_HEADER + data.len(),
             Self::Credit(..) => 9,
-            Self::Close(..) => 6,
+            Self::Close(..) => CLOSE_LEN,
             Self::Create(_, body) | Self::Created(_, body) | Self::Cell(_, body) => 5 + body.len(),
         }
     }
