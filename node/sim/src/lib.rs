@@ -1,0 +1,6 @@
+//! A simulator for Oboro: the real core in a world of discrete events, hostile nodes beside it, and small models of its
+//! ancestors to compare with.
+
+#![forbid(unsafe_code)]
+
+pub mod models;
