@@ -3,4 +3,12 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cheap;
 pub mod models;
+pub mod report;
+pub mod scenario;
+pub mod world;
+
+pub use report::Report;
+pub use scenario::Scenario;
+pub use world::World;
