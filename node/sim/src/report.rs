@@ -34,10 +34,14 @@ pub struct Report {
     pub storage: Storage,
     /// What it cost.
     pub traffic: Traffic,
-    /// Circuits that were built, and that failed.
+    /// Circuits that were built.
     pub circuits_built: u64,
-    /// Circuits that failed, by all causes.
-    pub circuits_failed: u64,
+    /// Circuits that failed, by cause.
+    pub circuits_failed: BTreeMap<String, u64>,
+    /// What nodes refused, dropped or saw broken, by kind.
+    pub causes: BTreeMap<String, u64>,
+    /// What colluders could link, if there are any.
+    pub linkage: Option<Linkage>,
     /// Nodes in the views of honest nodes at the end, in the mean.
     pub view_mean: f64,
     /// Honest nodes that are there at the end.
@@ -84,6 +88,22 @@ pub struct Storage {
     pub fewest: usize,
 }
 
+/// What nodes that write everything down for each other could link, with timing taken as perfect: whoever sees both ends
+/// of a circuit is taken to know that they belong together. Definitions: docs/simulation.md.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Linkage {
+    /// Extents asked for or placed through circuits, each once for each job and storer.
+    pub objects: u64,
+    /// Share whose client's guard and whose storer both collude: client and content are known.
+    pub object: f64,
+    /// Jobs that asked for or placed extents.
+    pub jobs: u64,
+    /// Share whose guard colludes and of whose storers and exits at least one does.
+    pub job: f64,
+    /// Share of honest nodes whose guard colludes.
+    pub guarded: f64,
+}
+
 /// What it cost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Traffic {
@@ -124,6 +144,17 @@ impl Report {
                 (is < least).then(|| format!("{name}: {is:.4}, expected at least {least}"))
             })
             .collect();
+        if let Some(linkage) = &self.linkage {
+            for (name, most, is) in [
+                ("objects linked", expect.object_linked, linkage.object),
+                ("files linked", expect.file_linked, linkage.job),
+            ] {
+                if let Some(most) = most.filter(|most| is > *most) {
+                    let missed = format!("{name}: {is:.4}, expected at most {most}");
+                    self.missed.push(missed);
+                }
+            }
+        }
         if self.corrupt > 0 {
             self.missed
                 .push(format!("{} files were handed over corrupt", self.corrupt));
@@ -202,7 +233,7 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "  views    {:.1} of {} there; circuits {} built, {} failed; {} jobs interrupted, {} files corrupt; {} steps",
+            "  views    {:.1} of {} there; circuits {} built, {:?} failed; {} jobs interrupted, {} files corrupt; {} steps",
             self.view_mean,
             self.up_at_end,
             self.circuits_built,
@@ -211,6 +242,18 @@ impl fmt::Display for Report {
             self.corrupt,
             self.steps
         )?;
+        if let Some(linkage) = &self.linkage {
+            writeln!(
+                f,
+                "  linked   {:.2} % of {} objects, {:.2} % of {} files; {:.2} % have a guard that colludes",
+                linkage.object * 100.0,
+                linkage.objects,
+                linkage.job * 100.0,
+                linkage.jobs,
+                linkage.guarded * 100.0
+            )?;
+        }
+        writeln!(f, "  causes   {:?}", self.causes)?;
         for missed in &self.missed {
             writeln!(f, "  MISSED   {missed}")?;
         }

@@ -224,6 +224,29 @@ pub enum Kind {
     Forgetter,
     /// Answers that it has nothing.
     Denier,
+    /// Keeps to all rules, and writes down everything it sees for the others of its kind.
+    Colluder,
+    /// Begins circuits that nobody can answer, a hundred a second on each of its links.
+    CreateFlooder,
+    /// Tells of nodes that do not exist, fifty a second.
+    DescriptorFlooder,
+    /// Publishes rubbish under the word of somebody else's file, every twenty seconds.
+    EntryFlooder,
+}
+
+impl Kind {
+    /// Whether it keeps what it is given, and gives it back.
+    #[must_use]
+    pub const fn holds(self) -> bool {
+        matches!(
+            self,
+            Self::Colluder
+                | Self::SlowLoris
+                | Self::CreateFlooder
+                | Self::DescriptorFlooder
+                | Self::EntryFlooder
+        )
+    }
 }
 
 /// Something that happens at a certain time.
@@ -287,6 +310,10 @@ pub struct Expect {
     pub published: Option<f64>,
     /// Mean size of views at the end, of what there is.
     pub view: Option<f64>,
+    /// Share of objects linked, at the most.
+    pub object_linked: Option<f64>,
+    /// Share of files linked, at the most.
+    pub file_linked: Option<f64>,
 }
 
 /// Why a scenario cannot be read.

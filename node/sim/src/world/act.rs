@@ -15,7 +15,7 @@ use oboro_crypto::entry;
 use oboro_crypto::hash::hash;
 use oboro_crypto::ids::{LinkPublic, NodeId};
 use oboro_crypto::labels;
-use oboro_crypto::record::{RECORD_WIRE, RECORD_PLAIN};
+use oboro_crypto::record::{RECORD_PLAIN, RECORD_WIRE};
 use oboro_crypto::token::KeywordToken;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -36,6 +36,7 @@ impl World {
             Action::Close { link } => self.close(index, link),
             Action::Send { link, plain } => self.send(index, link, plain),
             Action::Store { ticket, request } => {
+                self.seen_asking(index, &request);
                 let machine = &self.machines[index];
                 let at = self.now + machine.disk + malice::delay(machine.kind);
                 let life = machine.life;
@@ -309,8 +310,10 @@ impl World {
     // Files
 
     fn source(&mut self, index: usize, job: JobId, command: SourceCommand) -> Option<SourceEvent> {
-        let Some(Job::Publish { file, source }) = self.machines[index].jobs.get_mut(&job) else {
-            return None;
+        let (file, source) = match self.machines[index].jobs.get_mut(&job)? {
+            Job::Publish { file, source } => (Some(*file), source),
+            Job::Rubbish { source } => (None, source),
+            _ => return None,
         };
         if command == SourceCommand::Stop {
             *source = None;
@@ -324,7 +327,10 @@ impl World {
                         cheap.knows(*reference, block);
                     }
                 }
-                self.files[*file].extents.push(run.references.clone());
+                if let Some(file) = file {
+                    self.oracle.cut(file, &run.references);
+                    self.files[file].extents.push(run.references.clone());
+                }
                 Some(SourceEvent::Run(run))
             }
             Ok(None) => {

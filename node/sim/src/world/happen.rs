@@ -10,6 +10,9 @@ use super::work::{File, Job, Sink, encoder};
 use super::{Due, World, chance};
 use crate::scenario::What;
 
+/// Results that a user looks at.
+const FIRST: usize = 20;
+
 impl World {
     // Coming and going
 
@@ -50,6 +53,7 @@ impl World {
         machine.start(&self.network, &self.provider, starts, self.now);
         let life = machine.life;
         self.step(index, life, Event::Deadline);
+        self.begin_flood(index);
     }
 
     /// A node is gone. `silent`: its neighbours are not told, as when a machine loses its line.
@@ -71,6 +75,7 @@ impl World {
         }
         let machine = &mut self.machines[index];
         machine.stop(self.now);
+        self.busy.remove(&index);
         machine.left = self.now;
     }
 
@@ -220,8 +225,9 @@ impl World {
             .push(self.now + Duration::from_secs_f64(wait), due);
     }
 
-    fn command(&mut self, machine: usize, id: JobId, job: Job, command: Command) {
+    pub(super) fn command(&mut self, machine: usize, id: JobId, job: Job, command: Command) {
         self.machines[machine].jobs.insert(id, job);
+        self.busy.insert(machine);
         let life = self.machines[machine].life;
         self.step(machine, life, Event::Command(command));
     }
@@ -250,7 +256,12 @@ impl World {
             }
             (Job::Search { file, begun, found }, Report::Found { hits, last, .. }) => {
                 let right = self.files[*file].capability.as_ref();
-                if found.is_none() && hits.iter().any(|hit| Some(&hit.capability) == right) {
+                if found.is_none()
+                    && hits
+                        .iter()
+                        .take(FIRST)
+                        .any(|hit| Some(&hit.capability) == right)
+                {
                     *found = Some(now);
                 }
                 if last {
@@ -261,12 +272,14 @@ impl World {
                 }
                 last
             }
+            (Job::Rubbish { .. }, Report::Published { .. }) => true,
             (job, Report::Failed(failure)) => {
                 let why = failure.to_string();
                 match job {
                     Job::Publish { .. } => self.tally.published.failed(&why),
                     Job::Fetch { .. } => self.tally.fetched.failed(&why),
                     Job::Search { .. } => self.tally.searched.failed(&why),
+                    Job::Rubbish { .. } => {}
                 }
                 true
             }
@@ -274,6 +287,9 @@ impl World {
         };
         if over {
             self.machines[index].jobs.remove(&id);
+            if self.machines[index].jobs.is_empty() {
+                self.busy.remove(&index);
+            }
         }
     }
 }

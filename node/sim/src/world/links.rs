@@ -14,6 +14,8 @@ pub(super) const CREDIT_STEP: u32 = 32;
 #[derive(Clone, Copy)]
 pub(super) struct End {
     pub(super) machine: usize,
+    /// Whether this side dialled.
+    pub(super) dialed: bool,
     pub(super) life: u32,
     pub(super) other: usize,
     pub(super) other_link: LinkId,
@@ -35,8 +37,10 @@ impl Links {
     pub(super) fn join(&mut self, a: (usize, u32), b: (usize, u32), now: Time) -> (LinkId, LinkId) {
         self.names += 2;
         let (one, two) = (LinkId(self.names - 1), LinkId(self.names));
-        let end = |(machine, life): (usize, u32), other, other_link| End {
+        let end = |(machine, life): (usize, u32), other, other_link: LinkId| End {
             machine,
+            // Links are joined by the side that dials: its name is the odd one.
+            dialed: other_link.0.is_multiple_of(2),
             life,
             other,
             other_link,

@@ -59,13 +59,15 @@ pub(super) struct Machine {
 }
 
 /// What is summed over nodes and lives.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(super) struct Totals {
     pub(super) records_out: u64,
     pub(super) padding_out: u64,
     pub(super) by_class: [u64; 4],
     pub(super) circuits_built: u64,
-    pub(super) circuits_failed: u64,
+    pub(super) circuits_failed: BTreeMap<&'static str, u64>,
+    /// Refusals, drops and violations by kind.
+    pub(super) causes: BTreeMap<String, u64>,
     pub(super) seconds: u64,
 }
 
@@ -77,7 +79,19 @@ impl Totals {
             *sum += class.bytes_out;
         }
         self.circuits_built += stats.circuits.built;
-        self.circuits_failed += stats.circuits.failures.values().sum::<u64>();
+        for (cause, count) in &stats.circuits.failures {
+            *self.circuits_failed.entry(cause).or_default() += count;
+        }
+        let all = [
+            ("refused", &stats.refusals),
+            ("dropped", &stats.drops),
+            ("violated", &stats.violations),
+        ];
+        for (sort, counts) in all {
+            for (cause, count) in counts {
+                *self.causes.entry(format!("{sort} {cause}")).or_default() += count;
+            }
+        }
         self.seconds += seconds;
     }
 
@@ -88,7 +102,12 @@ impl Totals {
             *sum += class;
         }
         self.circuits_built += other.circuits_built;
-        self.circuits_failed += other.circuits_failed;
+        for (cause, count) in &other.circuits_failed {
+            *self.circuits_failed.entry(cause).or_default() += count;
+        }
+        for (cause, count) in &other.causes {
+            *self.causes.entry(cause.clone()).or_default() += count;
+        }
         self.seconds += other.seconds;
     }
 }
@@ -153,7 +172,7 @@ impl Machine {
 
     /// What it has counted in all its lives.
     pub(super) fn totals(&self, now: Time) -> Totals {
-        let mut totals = self.before;
+        let mut totals = self.before.clone();
         if let Some(node) = &self.node {
             totals.add(&node.stats(), now.since(self.since).as_secs());
         }

@@ -3,6 +3,8 @@
 
 mod act;
 pub(crate) mod chance;
+mod collude;
+mod floods;
 mod happen;
 mod links;
 mod machine;
@@ -13,7 +15,7 @@ mod queue;
 mod tally;
 mod work;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +33,7 @@ use oboro_crypto::provider::{Provider, RealProvider};
 use oboro_crypto::secret::Secret;
 use oboro_crypto::token::KeywordToken;
 use rand_chacha::ChaCha20Rng;
+use rand_core::RngCore;
 
 use self::links::Links;
 use self::machine::Machine;
@@ -49,6 +52,9 @@ pub(crate) const START: Time = Time(1_800_057_600 * 1_000_000);
 const LOOK_EVERY: Duration = Duration::from_secs(300);
 /// A warm start spreads over so long.
 const WARM: Duration = Duration::from_secs(60);
+
+/// A descriptor: when it was issued, in seconds, and its bytes.
+type Issued = (u32, Arc<[u8]>);
 
 /// What is to happen.
 enum Due {
@@ -78,6 +84,8 @@ enum Due {
     Search,
     /// The oracle looks.
     Look,
+    /// A flooder floods.
+    Flood(usize, u32),
     /// What the scenario says.
     Happen(What),
 }
@@ -93,6 +101,9 @@ pub struct World {
     queue: Queue<Due>,
     machines: Vec<Machine>,
     by_link: BTreeMap<LinkPublic, usize>,
+    by_id: BTreeMap<NodeId, usize>,
+    /// Those whose users have jobs.
+    busy: BTreeSet<usize>,
     net: Net,
     links: Links,
     files: Vec<File>,
@@ -101,8 +112,11 @@ pub struct World {
     tokens: BTreeMap<String, Arc<KeywordToken>>,
     /// What descriptors there are, by node: issued when, and the bytes. What a node had on its disk when it left is
     /// what was issued by then.
-    descriptors: BTreeMap<NodeId, Vec<(u32, Arc<[u8]>)>>,
+    descriptors: BTreeMap<NodeId, Vec<Issued>>,
     jobs: u64,
+    /// Over which link the records came that a node is taking now.
+    over: Option<LinkId>,
+    seen: collude::Seen,
     rng: ChaCha20Rng,
     net_rng: ChaCha20Rng,
 }
@@ -125,6 +139,8 @@ impl World {
             keyword_cost: cost,
             put_work: 1,
             entry_work: 1,
+            // With three hops it is a public network, with its rules for address ranges; fewer only a local one allows.
+            local: scenario.hops < 3,
             ..Params::local()
         };
         let network = Network::new("simulated", params, Some(Secret::random(&mut rng)))
@@ -143,6 +159,8 @@ impl World {
             queue: Queue::new(),
             machines: Vec::new(),
             by_link: BTreeMap::new(),
+            by_id: BTreeMap::new(),
+            busy: BTreeSet::new(),
             net: Net::new(&scenario.net),
             links: Links::default(),
             files: Vec::new(),
@@ -151,6 +169,8 @@ impl World {
             tokens: BTreeMap::new(),
             descriptors: BTreeMap::new(),
             jobs: 0,
+            over: None,
+            seen: collude::Seen::default(),
             rng,
             net_rng: chance::source(seed, "net", 0),
             scenario,
@@ -228,7 +248,9 @@ impl World {
         let keys = NodeKeys::generate(START.day(), &mut rng);
         // Ids are what a hash of the identity is: what they cost is not simulated.
         let id = NodeId(hash(labels::VIEW_DIGEST, &[&keys.identity.public().0]));
-        let [_, a, b, c] = u32::try_from(index + 1).unwrap_or(0).to_be_bytes();
+        // Public addresses from all over: 11.0.0.0 to 99.255.255.255.
+        let [a, b, c, d] = rng.next_u32().to_be_bytes();
+        let address = ([11 + a % 89, b, c, d], 4000);
         let (scenario, link) = (&self.scenario, keys.link.public());
         let signed = |rng: &mut ChaCha20Rng, most: u64| {
             ((chance::unit(rng) * 2.0 - 1.0) * most as f64) as i64
@@ -240,7 +262,7 @@ impl World {
         let machine = Machine {
             id,
             link,
-            address: ([10, a, b, c], 4000).into(),
+            address: address.into(),
             node: None,
             life: 0,
             store: MemoryStore::new(if full { 0 } else { scenario.quota_mib << 20 }),
@@ -263,6 +285,7 @@ impl World {
             rng,
         };
         self.by_link.insert(link, index);
+        self.by_id.insert(id, index);
         self.machines.push(machine);
         index
     }
@@ -341,6 +364,7 @@ impl World {
                 self.look();
                 self.queue.push(self.now + LOOK_EVERY, Due::Look);
             }
+            Due::Flood(machine, life) => self.flood(machine, life),
             Due::Happen(what) => self.happen(&what),
         }
     }
@@ -357,6 +381,10 @@ impl World {
         let shown = machine.clock(self.now);
         let mut out = Outbox::new();
         machine.steps += 1;
+        self.over = match &event {
+            Event::Records { link, .. } => Some(*link),
+            _ => None,
+        };
         if let Some(node) = &mut machine.node {
             node.handle(shown, event, &mut out);
         }
@@ -425,12 +453,10 @@ impl World {
             }
         }
         let steps = self.machines.iter().map(|machine| machine.steps).sum();
-        self.tally.report(
-            &self.scenario,
-            &totals,
-            (view, up),
-            (steps, self.queue.count()),
-        )
+        let counts = (steps, self.queue.count());
+        let linkage = self.seen.report();
+        self.tally
+            .report(&self.scenario, &totals, (view, up), counts, linkage)
     }
 
     /// The other end of a link, if both ends are there in the lives in which it was made.

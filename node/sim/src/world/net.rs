@@ -68,7 +68,7 @@ impl Net {
             down,
             up_until: Time::default(),
             down_until: Time::default(),
-            half: rng.next_u32() % 2 == 0,
+            half: rng.next_u32().is_multiple_of(2),
             deaf: false,
         });
     }

@@ -13,6 +13,9 @@ use super::work::File;
 pub(super) struct Oracle {
     /// By an extent's first reference: every store that took it, with the location.
     holders: BTreeMap<Reference, BTreeSet<(usize, Location, u8)>>,
+    /// Which file an extent is of, and which extent is placed at a location.
+    files: BTreeMap<Reference, usize>,
+    placed: BTreeMap<Location, Reference>,
 }
 
 /// How things stand with what was published.
@@ -29,6 +32,23 @@ pub(super) struct Look {
 }
 
 impl Oracle {
+    /// A publisher was handed an extent of a file.
+    pub(super) fn cut(&mut self, file: usize, references: &[Reference]) {
+        if let Some(&first) = references.first() {
+            self.files.insert(first, file);
+        }
+    }
+
+    /// Which file an extent belongs to, by its first reference.
+    pub(super) fn file_of(&self, first: &Reference) -> Option<usize> {
+        self.files.get(first).copied()
+    }
+
+    /// Which file what is placed at a location belongs to.
+    pub(super) fn file_at(&self, location: &Location) -> Option<usize> {
+        self.files.get(self.placed.get(location)?).copied()
+    }
+
     pub(super) fn stored(
         &mut self,
         machine: usize,
@@ -39,6 +59,7 @@ impl Oracle {
         if let Some(&first) = references.first() {
             let holders = self.holders.entry(first).or_default();
             holders.insert((machine, location, index));
+            self.placed.insert(location, first);
         }
     }
 
@@ -74,7 +95,10 @@ impl Oracle {
         let mut found = BTreeSet::new();
         for &(machine, location, index) in holders {
             let machine = &mut machines[machine];
-            if !machine.is_up() || machine.kind.is_some() || found.contains(&index) {
+            if !machine.is_up()
+                || machine.kind.is_some_and(|kind| !kind.holds())
+                || found.contains(&index)
+            {
                 continue;
             }
             let info = machine.store.extent(&location).ok().flatten();

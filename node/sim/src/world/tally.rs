@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::machine::Totals;
 use super::oracle::Look;
-use crate::report::{Deeds, Report, Storage, Traffic};
+use crate::report::{Deeds, Linkage, Report, Storage, Traffic};
 use crate::scenario::Scenario;
 
 /// One sort of job.
@@ -81,6 +81,7 @@ impl Tally {
         totals: &Totals,
         (view, up): (usize, usize),
         (steps, events): (u64, u64),
+        linkage: Option<Linkage>,
     ) -> Report {
         let share = |part: usize, whole: usize| round(part as f64 / whole.max(1) as f64);
         let with_files = || self.looks.iter().filter(|look| look.files > 0);
@@ -128,7 +129,13 @@ impl Tally {
                 control,
             },
             circuits_built: totals.circuits_built,
-            circuits_failed: totals.circuits_failed,
+            circuits_failed: totals
+                .circuits_failed
+                .iter()
+                .map(|(cause, count)| ((*cause).to_owned(), *count))
+                .collect(),
+            causes: totals.causes.clone(),
+            linkage,
             view_mean: round(view as f64 / up.max(1) as f64),
             up_at_end: up,
             steps,

@@ -102,6 +102,10 @@ pub(super) enum Job {
         begun: Time,
         sink: Sink,
     },
+    /// What a flooder publishes.
+    Rubbish {
+        source: Option<Box<Encoder<Content>>>,
+    },
     Search {
         file: usize,
         begun: Time,
