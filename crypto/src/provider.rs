@@ -5,6 +5,8 @@
 //!
 //! Does not know: links (the shell keeps those) and anything slow enough to be a worker's job.
 
+use std::sync::Arc;
+
 use rand_core::CryptoRngCore;
 
 use crate::circuit::{self, CircuitError, ClientCircuit, Hop, Pending, RelayCircuit};
@@ -45,6 +47,12 @@ pub trait Provider: Send + Sync {
 
     /// Says for each reference whether the chunk in the same place is the one it names.
     fn chunk_matches(&self, refs: &[Reference], chunks: &[&[u8]]) -> Vec<bool>;
+
+    /// Keeps bytes that many nodes keep alike. May hand out the same allocation for the same bytes, so that a
+    /// simulation of many nodes in one process holds them once.
+    fn keep(&self, bytes: &[u8]) -> Arc<[u8]> {
+        Arc::from(bytes)
+    }
 
     /// Begins a circuit over 1 to [`circuit::HOPS_MAX`] hops, first the guard; returns the body of the create.
     fn create(

@@ -136,6 +136,8 @@ fn controls() -> Vec<Control> {
         Control::Bucket(3, vec![(7, 8); 3]),
         Control::Want(4, vec![9; 3]),
         Control::Descriptors(vec![vec![1; 9]; 2]),
+        Control::Offer(vec![(7, 8); 3]),
+        Control::Ask(vec![(7, 8); 3]),
         Control::Ping(1),
         Control::Pong(2),
     ]

@@ -58,6 +58,8 @@ fn write(say: &Say, now_secs: u64, out: &mut Vec<u8>) {
             let encoded = all.iter().take(8).map(|one| descriptor(one, now_secs));
             Control::Descriptors(encoded.collect())
         }
+        Say::Offer(names) => Control::Offer(names.iter().take(300).copied().collect()),
+        Say::Ask(names) => Control::Ask(names.iter().take(300).copied().collect()),
         Say::Ping(nonce) => Control::Ping(*nonce),
         Say::Pong(nonce) => Control::Pong(*nonce),
     };

@@ -54,6 +54,8 @@ pub(super) enum Say {
     Data { stream: u8, bytes: Vec<u8> },
     Credit { stream: u8, bytes: u32 },
     Close { stream: u8, reason: u8 },
+    Offer(Vec<(u64, u32)>),
+    Ask(Vec<(u64, u32)>),
 }
 
 /// A descriptor.

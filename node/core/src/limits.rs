@@ -18,8 +18,10 @@ pub const LINK_IDLE: Duration = Duration::from_secs(120);
 pub const LINK_SILENT: Duration = Duration::from_secs(90);
 /// A link that takes not one record of what waits for it for this long is closed.
 pub const LINK_STUCK: Duration = Duration::from_secs(30);
-/// How often a link is asked whether it lives.
+/// A link on which nothing was heard for this long is asked whether it lives.
 pub const PING_EVERY: Duration = Duration::from_secs(25);
+/// Links that come to that within this time are asked together, so that a quiet node wakes once for them all.
+pub const PING_TOGETHER: Duration = Duration::from_secs(5);
 
 // Streams
 
@@ -178,7 +180,7 @@ pub const PRICE_RAISES: u32 = 2;
 
 // Membership
 
-/// Descriptors kept. Beyond it new ones are dropped and counted. 131,072 × 300 B is 40 MB.
+/// Descriptors kept. Beyond it new ones are dropped and counted. 131,072 × 380 B is 50 MB, a third of it the view itself.
 pub const VIEW_MAX: usize = 131_072;
 /// Relays of one /24 (IPv4) or /48 (IPv6) that are believed.
 pub const PER_SUBNET_MAX: u32 = 2;
@@ -190,8 +192,26 @@ pub const NEIGHBOURS: usize = 8;
 pub const BOOTSTRAP_MAX: usize = 64;
 /// How often views are compared with a neighbour.
 pub const GOSSIP_EVERY: Duration = Duration::from_secs(20);
+/// How often news is told at the most, with jitter; after a quiet time an eighth of it is waited. What is told together
+/// shares a record.
+pub const RUMOUR_EVERY: Duration = Duration::from_secs(8);
+/// The same on a local network.
+pub const RUMOUR_EVERY_LOCAL: Duration = Duration::from_millis(200);
+/// Links news is told on, drawn each time: each node hears it from some five, so that one in 150 hears it of none, until
+/// it compares views. On a local network: all.
+pub const RUMOUR_LINKS: usize = 5;
+/// Descriptors waiting to be told, 12 bytes each. Beyond it not told: comparisons of views find them.
+pub const RUMOURS_MAX: usize = 2048;
+/// Descriptors asked of one link that have not come. Beyond it offers of that link are passed over.
+pub const ASKED_PER_LINK_MAX: usize = 256;
+/// Others remembered who have offered what one was asked for. Beyond it they are not.
+pub const OFFERERS_MAX: usize = 7;
+/// What was asked for and has not come after this long is asked of the next who offered it.
+pub const ASK_PATIENCE: Duration = Duration::from_secs(5);
 /// Buckets answered after one digest: the rest differs next time too.
 pub const BUCKETS_PER_DIGEST: usize = 64;
+/// Nodes in those answers, so that in large networks, where news on its way makes many differ, few are listed each time.
+pub const DIGEST_ITEMS_MAX: usize = 4096;
 /// Bytes of descriptors and lists one peer can make us say in a second: a view of 100,000 nodes in some minutes.
 pub const GOSSIP_PER_SECOND: u64 = 128 * 1024;
 /// Bytes of them at once: the whole view of a few thousand nodes for somebody who has just come. Beyond it not said.
@@ -200,6 +220,11 @@ pub const GOSSIP_BURST: u64 = 1024 * 1024;
 pub const RETRY_FIRST: Duration = Duration::from_secs(1);
 /// The longest wait after a failed dial.
 pub const RETRY_LONGEST: Duration = Duration::from_secs(300);
+/// A node that could not be dialled is asked after others for this long; doubled each time. If no link is up, so that the
+/// fault may be ours, as after any other failure: four times [`RETRY_FIRST`].
+pub const UNREACHABLE_FIRST: Duration = Duration::from_secs(60);
+/// A failure this long past no longer makes the next one count for more.
+pub const FORGIVEN: Duration = Duration::from_secs(900);
 /// Hours a descriptor is issued for; renewed after a third of it.
 pub const DESCRIPTOR_HOURS: u16 = 6;
 /// Ids being verified at once: each costs up to 64 MiB and a quarter of a second.

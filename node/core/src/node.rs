@@ -350,6 +350,10 @@ impl Node {
                     None
                 };
                 self.peers.verified(&claimed, real, &mut ctx);
+                // Those that found no place to be checked have it now.
+                for node in self.circuits.relied_on() {
+                    self.peers.rely_on(&node, &mut ctx);
+                }
             }
             _ => {}
         }
@@ -368,6 +372,7 @@ impl Node {
         if self.links.deadline().is_some_and(|at| at <= now) {
             self.links.tick(&mut ctx!(self, now, out));
         }
+        self.circuits.view_changed(self.peers.view(), now);
         if self.circuits.deadline().is_some_and(|at| at <= now) {
             self.tick_circuits(now, out);
         }

@@ -65,6 +65,7 @@ fn the_numbers_to_agree_on_are_those_in_the_code() {
         ("BUCKETS", BUCKETS),
         ("BUCKET_ITEMS_MAX", control::BUCKET_ITEMS_MAX),
         ("WANT_MAX", control::WANT_MAX),
+        ("OFFER_MAX", control::OFFER_MAX),
         ("DESCRIPTORS_MAX", control::DESCRIPTORS_MAX),
         ("DESCRIPTOR_MAX", descriptor::DESCRIPTOR_MAX),
         ("ADDRESSES_MAX", descriptor::ADDRESSES_MAX),
@@ -189,6 +190,15 @@ fn control_messages_are_written_and_read_as_described() {
             "control.bucket" => {
                 let (id, issued) = vector.text("item").split_once(' ').unwrap();
                 Control::Bucket(bucket(), vec![(short(id), issued.parse().unwrap())])
+            }
+            "control.offer" | "control.ask" => {
+                let (head, issued) = vector.text("item").split_once(' ').unwrap();
+                let names = vec![(short(head), issued.parse().unwrap())];
+                if vector.name == "control.offer" {
+                    Control::Offer(names)
+                } else {
+                    Control::Ask(names)
+                }
             }
             "control.want" => Control::Want(bucket(), vec![short(vector.text("short-id"))]),
             "control.descriptors" => Control::Descriptors(vec![vector.bytes("descriptor")]),

@@ -10,10 +10,10 @@ use rand_core::RngCore;
 use super::path;
 use crate::limits::{GUARD_ABSENT_DAYS, GUARD_AWAY, GUARD_DAYS, GUARDS, MIDDLE_DAYS, MIDDLES};
 use crate::peers::View;
-use crate::placement::Directory;
 use crate::time::Time;
 use crate::wire::WireError;
 use crate::wire::codec::Reader;
+use crate::wire::listing::Listing;
 
 const VERSION: u8 = 1;
 
@@ -89,18 +89,34 @@ impl Guards {
         self.middles.iter().map(|(node, _)| *node).collect()
     }
 
-    /// A node cannot be reached.
-    pub(super) fn unreachable(&mut self, remote: &LinkPublic, view: &View, now: Time) {
-        if let Some(guard) = self.of(remote, view) {
-            guard.away.get_or_insert(now);
-        }
+    /// A node cannot be reached. Whether it is a guard.
+    pub(super) fn unreachable(&mut self, remote: &LinkPublic, view: &View, now: Time) -> bool {
+        let guard = self.of(remote, view);
+        guard.map(|guard| guard.away.get_or_insert(now)).is_some()
     }
 
-    /// A link to a node is up.
-    pub(super) fn reached(&mut self, remote: &LinkPublic, view: &View) {
-        if let Some(guard) = self.of(remote, view) {
-            guard.away = None;
-        }
+    /// A link to a node is up. Whether it is a guard.
+    pub(super) fn reached(&mut self, remote: &LinkPublic, view: &View) -> bool {
+        let guard = self.of(remote, view);
+        guard.map(|guard| guard.away = None).is_some()
+    }
+
+    pub(super) fn is_one(&self, remote: &LinkPublic, view: &View) -> bool {
+        let node = view.node_of(remote);
+        node.is_some_and(|node| self.guards.iter().any(|guard| guard.node == node))
+    }
+
+    /// When the next guard has been away for so long that its standby's turn has come.
+    pub(super) fn due(&self, now: Time) -> Option<Time> {
+        let ends = self.guards.iter().filter_map(|guard| guard.away);
+        ends.map(|away| away + GUARD_AWAY)
+            .filter(|&at| at > now)
+            .min()
+    }
+
+    /// Whether more are to be chosen, among so many relays.
+    pub(super) fn are_few(&self, relays: usize) -> bool {
+        self.guards.len() < GUARDS || (self.middles.len() < MIDDLES && relays > 2 * MIDDLES)
     }
 
     fn of(&mut self, remote: &LinkPublic, view: &View) -> Option<&mut Guard> {
@@ -176,14 +192,11 @@ impl Guards {
             let mut all = guards.chain(self.middles.iter().map(|(node, _)| node));
             all.any(|other| other == node || view.share_network(other, node))
         };
-        let candidates: Vec<NodeId> = view
-            .iter()
-            .map(|known| known.descriptor.id)
-            .filter(|node| {
-                node != own && path::may_relay(view, node) && !taken(node) && !view.is_suspect(node)
-            })
-            .collect();
-        path::weighted(view, &candidates, rng)
+        let fits = |listing: &Listing| {
+            let node = listing.id();
+            node != *own && !taken(&node) && !view.suspects(&node)
+        };
+        view.draw_relay(rng, &fits).map(Listing::id)
     }
 
     // Disk

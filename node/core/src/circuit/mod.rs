@@ -5,6 +5,7 @@
 //! It knows links and the view; it does not know what a stream is for.
 
 mod creates;
+mod due;
 mod end;
 mod exit;
 mod guard;
@@ -16,10 +17,9 @@ mod streams;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use oboro_crypto::handshake::ReplayWindow;
-use oboro_crypto::ids::{LinkPublic, NetworkId, NodeId};
+use oboro_crypto::ids::{NetworkId, NodeId};
 use oboro_crypto::provider::Provider;
 
 use self::end::EndEvent;
@@ -30,7 +30,7 @@ use self::relay::{RelayId, Relays};
 use crate::effect::Ctx;
 use crate::failure::Failure;
 use crate::ids::{Counter, JobId};
-use crate::limits::{CREATE_SKEW_MINUTES, CREATES_REMEMBERED, GUARD_AWAY, GUARD_RETRY};
+use crate::limits::{CREATE_SKEW_MINUTES, CREATES_REMEMBERED, GUARD_AWAY};
 use crate::link::{HopId, Links};
 use crate::onion::OnionKeys;
 use crate::peers::{Guarding, View};
@@ -38,6 +38,7 @@ use crate::report::Route;
 use crate::stats::GuardStanding;
 use crate::stream::StreamId;
 use crate::time::Time;
+use crate::wire::listing::Listing;
 
 /// What happened to a stream that goes through an own circuit.
 pub(crate) enum CircuitEvent {
@@ -140,6 +141,9 @@ pub(crate) struct Circuits {
     dirty_relays: BTreeSet<RelayId>,
     events: Vec<CircuitEvent>,
     next_tick: Time,
+    /// Whether guards, circuits or paths are lacking, and how many relays there were to choose from then.
+    wanting: bool,
+    relays_seen: usize,
 }
 
 impl Circuits {
@@ -172,6 +176,8 @@ impl Circuits {
             dirty_relays: BTreeSet::new(),
             events: Vec::new(),
             next_tick: now,
+            wanting: true,
+            relays_seen: 0,
         }
     }
 
@@ -241,7 +247,7 @@ impl Circuits {
 
     pub(crate) fn guard(&self, view: &View, links: &Links, now: Time) -> Option<GuardStanding> {
         let guard = self.guards.in_use(now)?;
-        let link = view.get(&guard.node).map(|known| known.descriptor.link);
+        let link = view.get(&guard.node).map(Listing::link);
         Some(GuardStanding {
             node: guard.node,
             days: now.day().saturating_sub(guard.since),
@@ -301,7 +307,9 @@ impl Circuits {
                         }
                         ctx.stats.circuits.built += 1;
                         ctx.stats.circuits.built_in(took);
+                        let due = own.due_at();
                         self.dirty.insert(id);
+                        self.soon(due);
                     }
                     Err(_) => self.fail(id, Cause::Broken, links, ctx),
                 }
@@ -364,14 +372,6 @@ impl Circuits {
         }
     }
 
-    pub(crate) fn linked(&mut self, remote: &LinkPublic, view: &View) {
-        self.guards.reached(remote, view);
-    }
-
-    pub(crate) fn unreachable(&mut self, remote: &LinkPublic, view: &View, now: Time) {
-        self.guards.unreachable(remote, view, now);
-    }
-
     fn own_cell(&mut self, id: CircuitId, body: Vec<u8>, links: &mut Links, ctx: &mut Ctx<'_>) {
         let Some(own) = self.own.get_mut(&id) else {
             return;
@@ -381,6 +381,7 @@ impl Circuits {
             return self.fail(id, Cause::Broken, links, ctx);
         };
         self.dirty.insert(id);
+        self.next_tick = self.next_tick.min(own.due_at());
         for event in events {
             match event {
                 EndEvent::Readable(number) => {
@@ -396,61 +397,6 @@ impl Circuits {
                     }
                 }
                 EndEvent::Begun(..) | EndEvent::Echo(_) => {}
-            }
-        }
-    }
-
-    // Time
-
-    pub(crate) fn deadline(&self) -> Option<Time> {
-        let idle = self.hops == 0 && self.relays.all.is_empty() && self.relays.creates.len() == 0;
-        (!idle).then_some(self.next_tick)
-    }
-
-    /// Whatever is due. `alive`: whether a job still is.
-    pub(crate) fn tick(
-        &mut self,
-        alive: &dyn Fn(JobId) -> bool,
-        view: &View,
-        links: &mut Links,
-        ctx: &mut Ctx<'_>,
-    ) {
-        self.fewer.retain(|&job| alive(job));
-        self.open_creates(view, links, ctx);
-        self.tick_relays(links, ctx);
-        if self.hops > 0 {
-            self.tick_guards(view, links, ctx);
-            self.tick_own(alive, view, links, ctx);
-        }
-        let busy = self.relays.creates.len() > 0
-            || !self.pending.is_empty()
-            || self
-                .own
-                .values()
-                .any(|own| own.is_building() || !own.streams.is_empty());
-        let wait = Duration::from_millis(if busy { 50 } else { 500 });
-        self.next_tick = ctx.now + wait;
-    }
-
-    fn tick_guards(&mut self, view: &View, links: &mut Links, ctx: &mut Ctx<'_>) {
-        let enough = path::relays(view, &self.own_id) >= 2;
-        let settled = enough && view.is_settled();
-        self.guards
-            .tick(ctx.now, view, &self.own_id, settled, ctx.rng);
-        if let Some(bytes) = self.guards.news() {
-            ctx.act(crate::action::Action::Guards(bytes));
-        }
-        let wait = ctx.now.since(self.guard_tried) < GUARD_RETRY;
-        for node in self.guards.wanted(ctx.now) {
-            let Some((way, _)) = view.way(&node) else {
-                continue;
-            };
-            if links.is_linked(&way.link) {
-                self.guards.reached(&way.link, view);
-                links.retain(&way.link);
-            } else if !wait && !links.is_dialing(&way.link) {
-                self.guard_tried = ctx.now;
-                links.keep(&way, ctx);
             }
         }
     }

@@ -212,9 +212,27 @@ impl Own {
         }
     }
 
+    /// When [`Self::due`] first says something, as things stand.
+    pub(super) fn due_at(&self) -> Time {
+        match &self.state {
+            State::Building(_) => self.began + BUILD_PATIENCE,
+            State::Broken => self.began,
+            State::Ready(_) if self.streams.is_empty() => {
+                (self.began + CIRCUIT_LIFE).min(self.used + CIRCUIT_IDLE)
+            }
+            State::Ready(_) => match self.probe {
+                Some((_, at)) if self.heard < at => at + PROBE_PATIENCE + self.rtt * 4,
+                _ => self.quiet_at(),
+            },
+        }
+    }
+
+    fn quiet_at(&self) -> Time {
+        self.heard.max(self.began) + PROBE_AFTER + self.rtt * 2
+    }
+
     fn quiet(&self, now: Time) -> Due {
-        let since = self.heard.max(self.began);
-        if now.since(since) >= PROBE_AFTER + self.rtt * 2 {
+        if self.quiet_at() <= now {
             Due::Probe
         } else {
             Due::Nothing

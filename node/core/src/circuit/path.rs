@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use oboro_crypto::ids::NodeId;
 use rand_core::RngCore;
 
-use crate::peers::View;
+use crate::peers::{View, weight};
+use crate::wire::listing::Listing;
 
 /// What a path must be like.
 pub(super) struct Wish<'a> {
@@ -46,8 +47,7 @@ pub(super) fn relays(view: &View, own: &NodeId) -> usize {
 }
 
 pub(super) fn may_relay(view: &View, node: &NodeId) -> bool {
-    view.get(node)
-        .is_some_and(|known| known.descriptor.roles.relay)
+    view.get(node).is_some_and(|listing| listing.roles().relay)
 }
 
 /// One more node for a path, by chance and capacity; of those not in doubt if there is one.
@@ -66,19 +66,18 @@ fn draw(
                 .iter()
                 .all(|other| other != node && !view.share_network(other, node))
     };
-    let candidates: Vec<NodeId> = match among {
-        Some(few) => few.iter().copied().filter(|node| fits(node)).collect(),
-        None => view
-            .iter()
-            .map(|known| known.descriptor.id)
-            .filter(|node| fits(node))
-            .collect(),
+    let Some(few) = among else {
+        let trusted = |listing: &Listing| {
+            let node = listing.id();
+            fits(&node) && !(wish.doubted)(&node)
+        };
+        let drawn = view.draw_relay(rng, &trusted);
+        let drawn = drawn.or_else(|| view.draw_relay(rng, &|listing| fits(&listing.id())));
+        return drawn.map(Listing::id);
     };
-    let trusted: Vec<NodeId> = candidates
-        .iter()
-        .copied()
-        .filter(|node| !(wish.doubted)(node))
-        .collect();
+    let candidates: Vec<NodeId> = few.iter().copied().filter(|node| fits(node)).collect();
+    let trusted = candidates.iter().copied();
+    let trusted: Vec<NodeId> = trusted.filter(|node| !(wish.doubted)(node)).collect();
     weighted(
         view,
         if trusted.is_empty() {
@@ -90,11 +89,11 @@ fn draw(
     )
 }
 
-/// One of these, by chance and capacity.
-pub(super) fn weighted(view: &View, nodes: &[NodeId], rng: &mut dyn RngCore) -> Option<NodeId> {
+/// One of these few, by chance and capacity.
+fn weighted(view: &View, nodes: &[NodeId], rng: &mut dyn RngCore) -> Option<NodeId> {
     let weight = |node: &NodeId| {
-        let class = view.get(node).map_or(0, |known| known.descriptor.capacity);
-        1u64 << class.min(8)
+        view.get(node)
+            .map_or(0, |listing| u64::from(weight(listing)))
     };
     let total: u64 = nodes.iter().map(weight).sum();
     let mut left = rng.next_u64().checked_rem(total)?;

@@ -7,6 +7,7 @@ use oboro_crypto::circuit::Hop;
 use oboro_crypto::ids::NodeId;
 use rand_core::RngCore;
 
+use super::due::{NOW, SOON};
 use super::own::{CircuitId, Due, Own, Session};
 use super::{Cause, CircuitEvent, Circuits, Holder, Loss, path};
 use crate::effect::Ctx;
@@ -14,7 +15,6 @@ use crate::ids::JobId;
 use crate::limits::{CIRCUITS_PER_JOB_MAX, CIRCUITS_READY, DOUBT, DOUBTS_MAX, OWN_CIRCUITS_MAX};
 use crate::link::Links;
 use crate::peers::View;
-use crate::placement::Directory;
 use crate::stats::Class;
 use crate::stream::StreamId;
 use crate::time::Time;
@@ -51,7 +51,7 @@ impl Circuits {
         };
         let (session, target) = (pending.session, pending.target);
         match self.find(session, &target, view, links, ctx) {
-            Ok(id) => self.put(stream, id),
+            Ok(id) => self.put(stream, id, ctx.now),
             Err(Without::Never) => {
                 self.pending.remove(&stream);
                 count(ctx, "no_path");
@@ -60,11 +60,11 @@ impl Circuits {
                     how: Loss::Circuit,
                 });
             }
-            Err(Without::Later) => {}
+            Err(Without::Later) => self.soon(ctx.now + NOW),
         }
     }
 
-    fn put(&mut self, stream: StreamId, id: CircuitId) {
+    fn put(&mut self, stream: StreamId, id: CircuitId, now: Time) {
         if let Some(pending) = self.pending.remove(&stream)
             && let Some(own) = self.own.get_mut(&id)
         {
@@ -75,6 +75,9 @@ impl Circuits {
             own.streams.insert(number, stream);
             self.streams.insert(stream, (id, number));
             self.dirty.insert(id);
+            // A circuit that was quiet is asked whether it holds, and its job is looked after from now on.
+            let due = own.due_at().max(now + NOW).min(now + SOON);
+            self.soon(due);
         }
     }
 
@@ -138,7 +141,7 @@ impl Circuits {
         let avoid: BTreeSet<NodeId> = target.copied().into_iter().collect();
         let (middles, now) = (self.guards.middles(), ctx.now);
         let doubted = |node: &NodeId| {
-            view.is_suspect(node) || self.doubts.get(node).is_some_and(|&until| until > now)
+            view.suspects(node) || self.doubts.get(node).is_some_and(|&until| until > now)
         };
         let wish = path::Wish {
             own: self.own_id,
@@ -177,8 +180,9 @@ impl Circuits {
         };
         let id = CircuitId(self.names.next());
         self.holders.insert(hop, Holder::Own(id));
-        self.own
-            .insert(id, Own::new(path, hop, building, session, ctx.now));
+        let own = Own::new(path, hop, building, session, ctx.now);
+        self.soon(own.due_at());
+        self.own.insert(id, own);
         Ok(id)
     }
 
@@ -213,6 +217,7 @@ impl Circuits {
             self.doubt(own.path.get(1..).unwrap_or_default(), ctx.now);
             self.build_again = ctx.now + REST;
         }
+        self.soon(ctx.now + REST);
         for stream in core::mem::take(&mut own.streams).into_values() {
             self.streams.remove(&stream);
             self.events.push(CircuitEvent::Lost { stream, how });
@@ -296,7 +301,7 @@ impl Circuits {
         };
         let linked = view
             .get(&guard.node)
-            .is_some_and(|known| links.is_linked(&known.descriptor.link));
+            .is_some_and(|listing| links.is_linked(&listing.link()));
         let free = self
             .own
             .values()
@@ -304,7 +309,11 @@ impl Circuits {
             .count();
         if linked && free < CIRCUITS_READY {
             for _ in free..CIRCUITS_READY {
-                let _ = self.build(None, self.hops, None, view, links, ctx);
+                if self.build(None, self.hops, None, view, links, ctx).is_err() {
+                    // There is no path now, or too much under way.
+                    self.build_again = ctx.now + REST;
+                    break;
+                }
             }
         }
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use oboro_crypto::provider::RelayLayers;
 
 use super::creates::{Creates, Waiting};
+use super::due::NOW;
 use super::exit::Exit;
 use super::{Circuits, Holder};
 use crate::effect::Ctx;
@@ -33,6 +34,18 @@ pub(super) struct Relayed {
     open: bool,
     began: Time,
     pub(super) moved: Time,
+}
+
+impl Relayed {
+    /// When it is old, idle or half open for too long, as things stand.
+    fn due_at(&self) -> Time {
+        let old = (self.began + RELAY_LIFE).min(self.moved + RELAY_IDLE);
+        if self.open {
+            old
+        } else {
+            old.min(self.began + HALF_OPEN_PATIENCE)
+        }
+    }
 }
 
 /// All circuits of others.
@@ -70,6 +83,9 @@ impl Circuits {
             self.refuse(out.hop, "creates", links, ctx);
         }
         self.open_creates(view, links, ctx);
+        if self.relays.creates.len() > 0 {
+            self.soon(ctx.now + NOW);
+        }
     }
 
     /// Opens as many creates as may be opened now.
@@ -125,19 +141,18 @@ impl Circuits {
             self.holders.insert(ahead, Holder::Ahead(id));
             self.relays.half_open += 1;
         }
-        self.relays.all.insert(
-            id,
-            Relayed {
-                link: create.link,
-                back: create.hop,
-                ahead,
-                open: exit.is_some(),
-                exit,
-                layers,
-                began: ctx.now,
-                moved: ctx.now,
-            },
-        );
+        let relayed = Relayed {
+            link: create.link,
+            back: create.hop,
+            ahead,
+            open: exit.is_some(),
+            exit,
+            layers,
+            began: ctx.now,
+            moved: ctx.now,
+        };
+        self.soon(relayed.due_at());
+        self.relays.all.insert(id, relayed);
         ctx.stats.circuits.relayed += 1;
         ctx.stats.circuits.relayed_now += 1;
         Ok(())
@@ -283,6 +298,11 @@ impl Circuits {
             self.close_exit(exit, links, ctx);
         }
         self.dirty_relays.remove(&id);
+    }
+
+    /// When the next of them is.
+    pub(super) fn relays_due(&self) -> Option<Time> {
+        self.relays.all.values().map(Relayed::due_at).min()
     }
 
     /// Ends circuits of others that are old, idle or never came to their end.

@@ -2,7 +2,9 @@
 
 use super::mux::Link;
 use super::{Control, Ctx, LinkId, Links, Place, Stream, Time};
-use crate::limits::{LINK_IDLE, LINKS_MAX, PING_EVERY, STREAM_LINGER, STREAMS_ACCEPTED_MAX};
+use crate::limits::{
+    LINK_IDLE, LINKS_MAX, PING_EVERY, PING_TOGETHER, STREAM_LINGER, STREAMS_ACCEPTED_MAX,
+};
 use crate::stats::Held;
 
 impl Links {
@@ -21,18 +23,24 @@ impl Links {
     /// Closes links that are silent, stuck or idle, asks the others whether they live.
     pub(crate) fn tick(&mut self, ctx: &mut Ctx<'_>) {
         let mut shut = Vec::new();
-        let mut ping = Vec::new();
+        let mut looked = Vec::new();
+        let soon = ctx.now + PING_TOGETHER;
         for (&id, link) in self.links.iter().filter(|(_, link)| !link.closing) {
             let idle = self.idle_at(link).is_some_and(|at| at <= ctx.now);
             if idle || link.is_dead(ctx.now) {
                 shut.push(id);
-            } else if link.asked + PING_EVERY <= ctx.now {
-                ping.push(id);
+            } else if link.asked + PING_EVERY <= soon {
+                // Who was heard lives: of the two ends only one asks.
+                looked.push((id, link.heard + PING_EVERY <= soon));
             }
         }
         shut.into_iter().for_each(|id| self.shut(id, ctx));
-        for id in ping {
-            self.ping(id, ctx);
+        for (id, quiet) in looked {
+            if quiet {
+                self.ping(id, ctx);
+            } else if let Some(link) = self.links.get_mut(&id) {
+                link.asked = ctx.now;
+            }
             self.give_up_lingering(id, ctx);
         }
     }

@@ -24,11 +24,14 @@ impl Node {
                     dialed,
                 } => {
                     if let Some(remote) = links.remote(link) {
-                        circuits.linked(&remote, self.peers.view());
+                        circuits.linked(&remote, self.peers.view(), now);
                     }
                     self.peers.up(link, address, dialed, links, &mut ctx);
                 }
-                LinkEvent::Down { remote } => self.peers.down(&remote, &mut ctx),
+                LinkEvent::Down { remote } => {
+                    circuits.unlinked(&remote, self.peers.view(), now);
+                    self.peers.down(&remote, &mut ctx);
+                }
                 LinkEvent::Unreachable(remote) => {
                     circuits.unreachable(&remote, self.peers.view(), now);
                     self.peers.unreachable(&remote, links, &mut ctx);

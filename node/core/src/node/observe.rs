@@ -28,6 +28,12 @@ impl Node {
         self.peers.addresses()
     }
 
+    /// How many listed nodes this one knows, itself among them if it is listed.
+    #[must_use]
+    pub fn known(&self) -> usize {
+        self.peers.view().len()
+    }
+
     /// How things stand.
     #[must_use]
     pub fn standing(&self, now: Time) -> Standing {

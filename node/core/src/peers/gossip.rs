@@ -1,13 +1,16 @@
 //! Comparing views with a neighbour: sums, then the buckets that differ, then the descriptors one side lacks.
 //!
-//! Pure functions over a view: a message in, messages out. A descriptor is news if it was taken; news is told to all
-//! neighbours at once, and what got lost on the way is found by the next comparison.
+//! Pure functions over a view: a message in, messages out. A descriptor is news if it was taken; news is offered to
+//! neighbours by name ([`super::rumours`]), and what got lost on the way is found by the next comparison.
 
 use std::collections::BTreeMap;
 
-use super::view::{Known, View, short};
-use crate::limits::BUCKETS_PER_DIGEST;
-use crate::wire::control::{BUCKET_ITEMS_MAX, BUCKETS, Control, DESCRIPTORS_MAX, WANT_MAX};
+use super::view::{View, short};
+use crate::limits::{BUCKETS_PER_DIGEST, DIGEST_ITEMS_MAX};
+use crate::wire::control::{
+    BUCKET_ITEMS_MAX, BUCKETS, Control, DESCRIPTORS_MAX, OFFER_MAX, WANT_MAX,
+};
+use crate::wire::listing::Listing;
 
 /// What to say to a neighbour's sums: our content of the buckets that differ.
 ///
@@ -15,11 +18,20 @@ use crate::wire::control::{BUCKET_ITEMS_MAX, BUCKETS, Control, DESCRIPTORS_MAX, 
 pub(super) fn on_digest(view: &View, theirs: &[u64; BUCKETS], chance: u32) -> Vec<Control> {
     let ours = view.sums();
     let [offset, ..] = chance.to_le_bytes();
+    // In a large network news on its way makes buckets differ all the time, and full ones cost a record each.
+    let mut left = DIGEST_ITEMS_MAX;
     (0..=u8::MAX)
         .map(|step| step.wrapping_add(offset))
         .filter(|&bucket| ours[usize::from(bucket)] != theirs[usize::from(bucket)])
         .take(BUCKETS_PER_DIGEST)
         .map(|bucket| list(view, bucket, chance >> 8))
+        .take_while(|answer| {
+            let before = left;
+            if let Control::Bucket(_, items) = answer {
+                left = left.saturating_sub(items.len());
+            }
+            before > 0
+        })
         .collect()
 }
 
@@ -31,22 +43,22 @@ pub(super) fn on_bucket(view: &View, bucket: u8, theirs: &[(u64, u32)]) -> Vec<C
         (Some((first, _)), Some((last, _))) if is_window => *first..=*last,
         _ => 0..=u64::MAX,
     };
-    let ours: BTreeMap<u64, &Known> = view
+    let ours: BTreeMap<u64, &Listing> = view
         .bucket(bucket)
-        .map(|known| (short(&known.descriptor.id), known))
+        .map(|listing| (short(listing.id_bytes()), listing))
         .filter(|(id, _)| ends.contains(id))
         .collect();
-    let newer = ours.iter().filter(|(id, known)| {
+    let newer = ours.iter().filter(|(id, listing)| {
         theirs
             .get(id)
-            .is_none_or(|issued| *issued < known.descriptor.issued)
+            .is_none_or(|issued| *issued < listing.issued())
     });
-    let mut answers = pack(newer.map(|(_, known)| known.encoded.clone()).collect());
+    let mut answers = pack(newer.map(|(_, listing)| *listing));
     let wanted: Vec<u64> = theirs
         .iter()
         .filter(|(id, issued)| {
             ours.get(id)
-                .is_none_or(|known| known.descriptor.issued < **issued)
+                .is_none_or(|listing| listing.issued() < **issued)
         })
         .map(|(id, _)| *id)
         .take(WANT_MAX)
@@ -57,21 +69,49 @@ pub(super) fn on_bucket(view: &View, bucket: u8, theirs: &[(u64, u32)]) -> Vec<C
     answers
 }
 
+/// Under which name a descriptor is offered.
+pub(super) fn name(listing: &Listing) -> (u64, u32) {
+    let [a, b, c, d, e, f, g, h, ..] = *listing.id_bytes();
+    (
+        u64::from_be_bytes([a, b, c, d, e, f, g, h]),
+        listing.issued(),
+    )
+}
+
+/// All nodes whose ids begin so. Ids are only claimed: there may be several, and one must not hide another.
+fn named(view: &View, head: u64) -> impl Iterator<Item = &Listing> {
+    let (mut low, mut high) = ([0; 32], [0xff; 32]);
+    low[..8].copy_from_slice(&head.to_be_bytes());
+    high[..8].copy_from_slice(&head.to_be_bytes());
+    view.between(low, high)
+}
+
+/// Whether exactly this is known. What is older than what is known is asked for too: it may be another node's.
+pub(super) fn has(view: &View, (head, issued): (u64, u32)) -> bool {
+    named(view, head).any(|listing| listing.issued() == issued)
+}
+
+/// What to say to a neighbour that asks for what it was offered: that, or what has replaced it.
+pub(super) fn on_ask(view: &View, asked: &[(u64, u32)]) -> Vec<Control> {
+    let all = asked.iter().flat_map(|&(head, issued)| {
+        named(view, head).filter(move |listing| listing.issued() >= issued)
+    });
+    pack(all.take(OFFER_MAX))
+}
+
 /// What to say to a neighbour's wishes.
 pub(super) fn on_want(view: &View, bucket: u8, wanted: &[u64]) -> Vec<Control> {
     let wanted: std::collections::BTreeSet<u64> = wanted.iter().copied().collect();
     pack(
         view.bucket(bucket)
-            .filter(|known| wanted.contains(&short(&known.descriptor.id)))
-            .map(|known| known.encoded.clone())
-            .collect(),
+            .filter(|listing| wanted.contains(&short(listing.id_bytes()))),
     )
 }
 
 /// Descriptors as messages.
-pub(super) fn pack(descriptors: Vec<Vec<u8>>) -> Vec<Control> {
-    descriptors
-        .chunks(DESCRIPTORS_MAX)
+pub(super) fn pack<'v>(listings: impl Iterator<Item = &'v Listing>) -> Vec<Control> {
+    let all: Vec<Vec<u8>> = listings.map(|listing| listing.encoded().to_vec()).collect();
+    all.chunks(DESCRIPTORS_MAX)
         .map(|some| Control::Descriptors(some.to_vec()))
         .collect()
 }
@@ -81,7 +121,7 @@ pub(super) fn pack(descriptors: Vec<Vec<u8>>) -> Vec<Control> {
 fn list(view: &View, bucket: u8, chance: u32) -> Control {
     let items: Vec<(u64, u32)> = view
         .bucket(bucket)
-        .map(|known| (short(&known.descriptor.id), known.descriptor.issued))
+        .map(|listing| (short(listing.id_bytes()), listing.issued()))
         .collect();
     let beyond = items.len().saturating_sub(BUCKET_ITEMS_MAX);
     // Around a node that chance names, so that those at the ends have their turn as often as others.

@@ -2,12 +2,19 @@ use oboro_crypto::ids::{IdentityPublic, LinkPublic, NodeId, OnionPublic};
 
 use super::*;
 use crate::wire::descriptor::{Descriptor, Roles};
+use crate::wire::listing::tests::listing;
 
 /// A view of nodes that are all in the first bucket, by number.
 fn view(numbers: impl Iterator<Item = u32>) -> View {
+    in_buckets(numbers.map(|number| (0, number)))
+}
+
+/// A view of nodes by bucket and number.
+fn in_buckets(nodes: impl Iterator<Item = (u8, u32)>) -> View {
     let mut view = View::new(true);
-    for number in numbers {
+    for (bucket, number) in nodes {
         let mut id = [0; 32];
+        id[0] = bucket;
         id[1..5].copy_from_slice(&number.to_be_bytes());
         let descriptor = Descriptor {
             identity: IdentityPublic(id),
@@ -23,8 +30,7 @@ fn view(numbers: impl Iterator<Item = u32>) -> View {
             capacity: 0,
             addresses: vec!["127.0.0.1:1".parse().unwrap()],
         };
-        view.insert(descriptor, number.to_be_bytes().to_vec())
-            .unwrap();
+        view.insert(listing(&descriptor)).unwrap();
     }
     view
 }
@@ -37,7 +43,7 @@ fn told(answers: &[Control]) -> (Vec<u32>, usize) {
         match answer {
             Control::Descriptors(all) => numbers.extend(
                 all.iter()
-                    .map(|one| u32::from_be_bytes(one.as_slice().try_into().unwrap())),
+                    .map(|one| u32::from_be_bytes(one[98..102].try_into().unwrap())),
             ),
             Control::Want(_, ids) => wanted += ids.len(),
             _ => panic!("no other answer"),
@@ -50,6 +56,38 @@ fn told(answers: &[Control]) -> (Vec<u32>, usize) {
 fn equal_views_have_nothing_to_say() {
     let (ours, theirs) = (view(0..50), view(0..50));
     assert_eq!(on_digest(&ours, &theirs.sums(), 7), []);
+}
+
+#[test]
+fn after_a_digest_no_more_is_listed_than_the_bounds_say() {
+    let theirs = View::new(true).sums();
+    for (each, lists) in [(2, BUCKETS_PER_DIGEST), (200, DIGEST_ITEMS_MAX / 200 + 1)] {
+        let nodes = (0..100).flat_map(|bucket| (0..each).map(move |number| (bucket, number)));
+        // Beginning at the first bucket.
+        let answers = on_digest(&in_buckets(nodes), &theirs, 0);
+        assert_eq!(answers.len(), lists, "{each} in each");
+    }
+}
+
+#[test]
+fn what_is_offered_is_known_by_exactly_its_name_and_what_is_asked_for_is_told() {
+    let view = in_buckets([(3, 1), (3, 2), (4, 1)].into_iter());
+    for listing in view.iter() {
+        let (head, issued) = name(listing);
+        assert!(has(&view, (head, issued)));
+        assert!(!has(&view, (head, issued + 1)) && !has(&view, (head, issued - 1)));
+        assert_eq!(on_ask(&view, &[(head, issued)]).len(), 1);
+        assert_eq!(on_ask(&view, &[(head, issued + 1)]), []);
+    }
+    let many = vec![name(view.iter().next().unwrap()); OFFER_MAX];
+    let told: usize = on_ask(&view, &many)
+        .iter()
+        .map(|answer| match answer {
+            Control::Descriptors(all) => all.len(),
+            _ => panic!("descriptors"),
+        })
+        .sum();
+    assert!(told <= OFFER_MAX);
 }
 
 #[test]

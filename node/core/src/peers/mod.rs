@@ -4,17 +4,23 @@
 
 mod bootstrap;
 mod budget;
+mod draw;
 mod gossip;
+mod ids;
+mod near;
+mod news;
+mod order;
 mod own;
 mod ranges;
+mod rumours;
 mod unasked;
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use oboro_crypto::ids::{LinkPublic, Location, NodeId, Signature};
+use oboro_crypto::ids::{LinkPublic, NodeId, Signature};
 use oboro_crypto::labels::Label;
 use oboro_crypto::provider::Provider;
 use rand_core::RngCore;
@@ -23,18 +29,19 @@ use self::bootstrap::{Bootstrap, jittered};
 use self::budget::Budgets;
 use self::own::Announced;
 pub(crate) use self::own::Own;
+use self::rumours::Rumours;
 pub(crate) use self::unasked::{Guarding, Unasked};
-pub(crate) use self::view::{Known, View};
-use self::view::{NotTaken, Verified};
-use crate::action::{StoreRequest, Task};
+use self::view::{Verified, way};
+pub(crate) use self::view::{View, weight};
+use crate::action::StoreRequest;
 use crate::effect::{Ctx, Waiting};
 use crate::ids::LinkId;
-use crate::limits::{GOSSIP_EVERY, NEIGHBOURS, RETRY_FIRST, VERIFYING_MAX};
-use crate::link::{Links, Way};
-use crate::placement::{Directory, acceptable_rank, is_responsible};
+use crate::limits::{GOSSIP_EVERY, NEIGHBOURS, RETRY_FIRST};
+use crate::link::Links;
+use crate::placement::Directory;
 use crate::time::Time;
 use crate::wire::control::Control;
-use crate::wire::descriptor::Descriptor;
+use crate::wire::listing::Listing;
 
 /// Everything about other nodes.
 pub(crate) struct Peers {
@@ -46,8 +53,9 @@ pub(crate) struct Peers {
     bootstrap: Bootstrap,
     neighbours: BTreeSet<LinkPublic>,
     budgets: Budgets,
+    rumours: Rumours,
     /// Descriptors to be kept on disk, by node: news since they were last saved.
-    unsaved: BTreeMap<NodeId, Vec<u8>>,
+    unsaved: BTreeSet<NodeId>,
     /// How many ids are being verified.
     verifying: usize,
     next_gossip: Time,
@@ -68,6 +76,7 @@ impl Peers {
         }
         Self {
             view: View::new(own.local),
+            rumours: Rumours::new(own.local),
             own_id: own.id,
             guarding: Guarding::default(),
             own: Announced::new(own),
@@ -75,7 +84,7 @@ impl Peers {
             bootstrap,
             neighbours: BTreeSet::new(),
             budgets: Budgets::default(),
-            unsaved: BTreeMap::new(),
+            unsaved: BTreeSet::new(),
             verifying: 0,
             next_gossip: now,
             next_look: now,
@@ -119,7 +128,7 @@ impl Peers {
         let own = usize::from(
             self.view
                 .get(&self.own.id)
-                .is_some_and(|known| known.descriptor.roles.storage),
+                .is_some_and(|listing| listing.roles().storage),
         );
         self.view.storers() > own
     }
@@ -170,7 +179,8 @@ impl Peers {
     ) {
         self.bootstrap.failed(remote, ctx.now, ctx.rng);
         if let Some(id) = self.view.node_of(remote) {
-            self.view.failed(&id, ctx.now);
+            let alone = links.greeted().next().is_none();
+            self.view.unreachable(&id, alone, ctx.now);
         }
         if self.neighbours.remove(remote) {
             links.release(remote);
@@ -207,13 +217,11 @@ impl Peers {
             Control::Bucket(bucket, items) => gossip::on_bucket(&self.view, bucket, &items),
             Control::Want(bucket, ids) => gossip::on_want(&self.view, bucket, &ids),
             Control::Descriptors(all) => {
-                let news: Vec<Vec<u8>> = all
-                    .into_iter()
-                    .filter(|encoded| self.learn(encoded, ctx))
-                    .collect();
-                self.spread(news, Some(link), links, ctx);
+                self.take_news(&all, Some(link), ctx);
                 Vec::new()
             }
+            Control::Offer(offers) => self.on_offer(link, &offers, ctx),
+            Control::Ask(names) => gossip::on_ask(&self.view, &names),
             Control::Ping(_) | Control::Pong(_) => Vec::new(),
         };
         self.say(link, answers, links, ctx);
@@ -233,68 +241,11 @@ impl Peers {
         }
     }
 
-    // Disk and ids
-
-    /// Descriptors that were on disk.
-    pub(crate) fn loaded(&mut self, all: Vec<Vec<u8>>, ctx: &mut Ctx<'_>) {
-        for encoded in all {
-            self.learn(&encoded, ctx);
-        }
-        self.next_look = ctx.now;
-    }
-
-    /// Has a node's id checked if that was not done yet: when it is relied on, never for all. It is asked meanwhile; the
-    /// check only decides whether it stays. Beyond the bound the check waits for the next time.
-    pub(crate) fn rely_on(&mut self, id: &NodeId, ctx: &mut Ctx<'_>) {
-        let Some(known) = self.view.get(id) else {
-            return;
-        };
-        if known.verified == Verified::No && self.verifying < VERIFYING_MAX {
-            let identity = known.descriptor.identity;
-            self.verifying += 1;
-            self.view.set_verified(id, Verified::UnderWay);
-            ctx.compute(Waiting::Id(*id), Task::NodeId(identity));
-        }
-    }
-
-    /// Whether this node may hold placement `index` of a location. If others seem too much nearer their ids are checked:
-    /// to claim an id is free, to have one is not, and a location must not be taken by claims.
-    pub(crate) fn is_mine(&mut self, location: &Location, index: u8, ctx: &mut Ctx<'_>) -> bool {
-        let own = self.own.id;
-        if is_responsible(&self.view, &own, location, index) {
-            return true;
-        }
-        let nearer = self
-            .view
-            .nearest(location, acceptable_rank(index), &|node| *node != own);
-        for node in nearer {
-            self.rely_on(&node, ctx);
-        }
-        false
-    }
-
-    /// What an identity's id really is.
-    pub(crate) fn verified(&mut self, claimed: &NodeId, real: Option<NodeId>, ctx: &mut Ctx<'_>) {
-        self.verifying = self.verifying.saturating_sub(1);
-        match real {
-            Some(real) if real == *claimed => self.view.set_verified(claimed, Verified::Yes),
-            Some(_) => {
-                ctx.stats.violated("node_id");
-                self.view.remove(claimed);
-                self.unsaved.remove(claimed);
-                ctx.store(
-                    Waiting::Nobody,
-                    StoreRequest::ForgetDescriptors(vec![*claimed]),
-                );
-            }
-            None => self.view.set_verified(claimed, Verified::No),
-        }
-    }
-
     // Time
 
     pub(crate) fn deadline(&self) -> Time {
-        self.next_gossip.min(self.next_look)
+        let own = self.next_gossip.min(self.next_look);
+        self.rumours.deadline().map_or(own, |at| at.min(own))
     }
 
     pub(crate) fn tick(&mut self, links: &mut Links, ctx: &mut Ctx<'_>) {
@@ -302,6 +253,7 @@ impl Peers {
         if self.own.renew_at().is_none_or(|at| at <= ctx.now) {
             self.announce(links, ctx);
         }
+        self.tick_rumours(links, ctx);
         if self.next_look <= ctx.now {
             self.look(links, ctx);
         }
@@ -314,13 +266,13 @@ impl Peers {
 
     /// Issues a new descriptor and tells it.
     fn announce(&mut self, links: &mut Links, ctx: &mut Ctx<'_>) {
-        let Some((descriptor, encoded)) = self.own.issue(ctx.now).cloned() else {
+        let Some(listing) = self.own.issue(ctx.now, &*self.provider) else {
             return;
         };
-        if self.view.insert(descriptor, encoded.clone()).is_ok() {
-            self.view.set_verified(&self.own.id, Verified::Yes);
+        if self.view.insert(listing.clone()).is_ok() {
+            self.view.set_verified(&self.own_id, Verified::Yes);
         }
-        self.spread(vec![encoded], None, links, ctx);
+        self.spread(&listing, links, ctx);
     }
 
     /// Keeps enough links warm; starts from the beginning if there are none.
@@ -332,28 +284,18 @@ impl Peers {
             }
             stays
         });
-        let mut candidates: Vec<&Known> = self
-            .view
-            .iter()
-            .filter(|known| {
-                let descriptor = &known.descriptor;
-                descriptor.id != self.own.id
-                    && !self.neighbours.contains(&descriptor.link)
-                    && !self.view.is_suspect(&descriptor.id)
-            })
-            .collect();
-        let mut chosen = Vec::new();
-        while self.neighbours.len() + chosen.len() < NEIGHBOURS && !candidates.is_empty() {
-            let index = ctx.rng.next_u32() as usize % candidates.len();
-            let descriptor = &candidates.swap_remove(index).descriptor;
-            chosen.push(Way {
-                link: descriptor.link,
-                addresses: descriptor.addresses.clone(),
-            });
-        }
-        for way in chosen {
-            self.neighbours.insert(way.link);
-            links.keep(&way, ctx);
+        while self.neighbours.len() < NEIGHBOURS {
+            let fits = |listing: &Listing| {
+                let id = listing.id();
+                id != self.own_id
+                    && !self.neighbours.contains(&listing.link())
+                    && !self.view.suspects(&id)
+            };
+            let Some(chosen) = self.view.draw_node(ctx.rng, &fits) else {
+                break;
+            };
+            self.neighbours.insert(chosen.link());
+            links.keep(&way(chosen), ctx);
         }
         let alone = links.greeted().next().is_none();
         if alone {
@@ -361,7 +303,12 @@ impl Peers {
                 links.keep(&way, ctx);
             }
         }
-        let soon = if alone { RETRY_FIRST * 2 } else { GOSSIP_EVERY };
+        // A neighbour that is lost is heard of.
+        let soon = match self.neighbours.len() {
+            _ if alone => RETRY_FIRST * 2,
+            NEIGHBOURS.. => GOSSIP_EVERY * 3,
+            _ => GOSSIP_EVERY,
+        };
         self.next_look = ctx.now + jittered(soon, ctx.rng);
         if alone && let Some(next) = self.bootstrap.next() {
             self.next_look = self.next_look.min(next.max(ctx.now + RETRY_FIRST / 4));
@@ -370,6 +317,7 @@ impl Peers {
 
     /// Compares views with one neighbour, and drops what has expired.
     fn compare(&mut self, links: &mut Links, ctx: &mut Ctx<'_>) {
+        self.view.forgive(ctx.now);
         let gone = self.view.expire(ctx.now);
         if !gone.is_empty() {
             ctx.store(Waiting::Nobody, StoreRequest::ForgetDescriptors(gone));
@@ -382,7 +330,9 @@ impl Peers {
 
     fn save(&mut self, ctx: &mut Ctx<'_>) {
         if !self.unsaved.is_empty() {
-            let all = std::mem::take(&mut self.unsaved).into_iter().collect();
+            let all = std::mem::take(&mut self.unsaved).into_iter();
+            let kept = |id| Some((id, self.view.get(&id)?.encoded().to_vec()));
+            let all = all.filter_map(kept).collect();
             ctx.store(Waiting::Nobody, StoreRequest::PutDescriptors(all));
         }
     }
@@ -408,65 +358,6 @@ impl Peers {
                 self.announce(links, ctx);
             }
         }
-        if let Some(encoded) = descriptor
-            && self.learn(&encoded, ctx)
-        {
-            self.spread(vec![encoded], Some(link), links, ctx);
-        }
-    }
-
-    /// Takes a descriptor if it is signed, valid and allowed. True if it is news.
-    fn learn(&mut self, encoded: &[u8], ctx: &mut Ctx<'_>) -> bool {
-        let Ok(descriptor) = Descriptor::open(encoded, &self.own.network, &*self.provider) else {
-            ctx.stats.violated("descriptor");
-            return false;
-        };
-        if !descriptor.is_valid(ctx.now) {
-            ctx.stats.dropped("descriptor_expired");
-            return false;
-        }
-        let id = descriptor.id;
-        if id == self.own.id {
-            return false;
-        }
-        match self.view.insert(descriptor, encoded.to_vec()) {
-            Ok(()) => {
-                self.unsaved.insert(id, encoded.to_vec());
-                self.next_look = self.next_look.min(ctx.now + RETRY_FIRST / 4);
-                true
-            }
-            Err(NotTaken::Older) => false,
-            Err(why) => {
-                ctx.stats.dropped(match why {
-                    NotTaken::Range => "descriptor_range",
-                    NotTaken::Full => "descriptor_full",
-                    NotTaken::Conflict => "descriptor_conflict",
-                    NotTaken::Address | NotTaken::Older => "descriptor_address",
-                });
-                false
-            }
-        }
-    }
-
-    fn spread(
-        &self,
-        news: Vec<Vec<u8>>,
-        except: Option<LinkId>,
-        links: &mut Links,
-        ctx: &mut Ctx<'_>,
-    ) {
-        if news.is_empty() {
-            return;
-        }
-        let to: Vec<LinkId> = links
-            .greeted()
-            .map(|(link, _)| link)
-            .filter(|link| Some(*link) != except)
-            .collect();
-        for message in gossip::pack(news) {
-            for &link in &to {
-                links.send(link, &message, ctx);
-            }
-        }
+        self.take_news(descriptor.as_slice(), Some(link), ctx);
     }
 }

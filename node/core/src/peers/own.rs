@@ -5,11 +5,13 @@ use std::net::{IpAddr, SocketAddr};
 
 use oboro_crypto::ids::{LinkPublic, NetworkId, NodeId, OnionPublic};
 use oboro_crypto::keys::IdentityKey;
+use oboro_crypto::provider::Provider;
 
 use super::ranges::is_public;
 use crate::limits::DESCRIPTOR_HOURS;
 use crate::time::Time;
 use crate::wire::descriptor::{ADDRESSES_MAX, Descriptor, Roles};
+use crate::wire::listing::Listing;
 
 /// Nodes that must see us at the same address before a public network is told it.
 const WITNESSES: usize = 2;
@@ -37,7 +39,7 @@ pub(super) struct Announced {
     own: Own,
     seen: BTreeMap<IpAddr, BTreeSet<LinkPublic>>,
     issued: u32,
-    current: Option<(Descriptor, Vec<u8>)>,
+    current: Option<Listing>,
 }
 
 impl core::ops::Deref for Announced {
@@ -106,7 +108,7 @@ impl Announced {
     }
 
     /// Issues a new descriptor if this node is listed and knows where it is.
-    pub(super) fn issue(&mut self, now: Time) -> Option<&(Descriptor, Vec<u8>)> {
+    pub(super) fn issue(&mut self, now: Time, provider: &dyn Provider) -> Option<Listing> {
         let addresses = self.addresses();
         if !self.own.listed || addresses.is_empty() {
             return None;
@@ -130,12 +132,13 @@ impl Announced {
             addresses,
         };
         let encoded = descriptor.sign(&self.network, &self.identity);
-        self.current = Some((descriptor, encoded));
-        self.current.as_ref()
+        self.current = Listing::signed(&encoded, provider).ok();
+        self.current.clone()
     }
 
     /// The descriptor as others get it.
     pub(super) fn encoded(&self) -> Option<Vec<u8>> {
-        self.current.as_ref().map(|(_, encoded)| encoded.clone())
+        let current = self.current.as_ref();
+        current.map(|listing| listing.encoded().to_vec())
     }
 }

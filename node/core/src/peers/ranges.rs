@@ -8,11 +8,12 @@ use crate::limits::{PER_NETWORK_MIN, PER_SUBNET_MAX};
 /// A range: the family, then the leading bytes of an address.
 type Range = [u8; 7];
 
-/// Nodes in each range. A node counts once in each range it has an address in, however many.
+/// Nodes in each range. A node counts once in each range it has an address in, however many. No range holds more than
+/// a 64th of a full view, which 16 bits can count.
 #[derive(Default)]
 pub(super) struct Ranges {
-    subnets: BTreeMap<Range, u32>,
-    networks: BTreeMap<Range, u32>,
+    subnets: BTreeMap<Range, u16>,
+    networks: BTreeMap<Range, u16>,
 }
 
 impl Ranges {
@@ -31,8 +32,8 @@ impl Ranges {
         let share = u32::try_from(nodes / 64)
             .unwrap_or(u32::MAX)
             .max(PER_NETWORK_MIN);
-        let below = |counts: &BTreeMap<Range, u32>, range: &Range, bound: u32| {
-            counts.get(range).copied().unwrap_or(0) < bound
+        let below = |counts: &BTreeMap<Range, u16>, range: &Range, bound: u32| {
+            counts.get(range).map_or(0, |&count| u32::from(count)) < bound
         };
         distinct(addresses, subnet)
             .iter()
@@ -81,13 +82,13 @@ fn distinct(addresses: &[SocketAddr], range: fn(IpAddr) -> Range) -> BTreeSet<Ra
         .collect()
 }
 
-fn increase(counts: &mut BTreeMap<Range, u32>, ranges: BTreeSet<Range>) {
+fn increase(counts: &mut BTreeMap<Range, u16>, ranges: BTreeSet<Range>) {
     for range in ranges {
         *counts.entry(range).or_default() += 1;
     }
 }
 
-fn decrease(counts: &mut BTreeMap<Range, u32>, ranges: BTreeSet<Range>) {
+fn decrease(counts: &mut BTreeMap<Range, u16>, ranges: BTreeSet<Range>) {
     for range in ranges {
         if let Some(count) = counts.get_mut(&range) {
             *count -= 1;

@@ -1,33 +1,40 @@
-//! The view: every listed node this node knows of. Who may be in it, and who is near to what.
+//! The view: every listed node this node knows of. Who may be in it, and how each stands with us.
+//!
+//! Every node keeps one of every other, so a node known costs a place in two orders, by id and by link key, and its
+//! descriptor, which many views may share. Only of those that failed or were checked is more kept.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
 
+use core::time::Duration;
 use oboro_crypto::hash::hash;
-use oboro_crypto::ids::{IdentityPublic, LinkPublic, Location, NodeId, OnionPublic, distance};
+use oboro_crypto::ids::{IdentityPublic, LinkPublic, NodeId, OnionPublic};
 use oboro_crypto::labels;
 
+use super::order::By;
 use super::ranges::{Ranges, is_public, share_network};
-use crate::limits::{RETRY_FIRST, RETRY_LONGEST, SETTLE, SETTLE_LOCAL, SETTLE_LONGEST, VIEW_MAX};
+use crate::limits::{
+    FORGIVEN, RETRY_FIRST, RETRY_LONGEST, SETTLE, SETTLE_LOCAL, SETTLE_LONGEST, UNREACHABLE_FIRST,
+    VIEW_MAX,
+};
 use crate::link::Way;
-use crate::placement::Directory;
 use crate::time::Time;
 use crate::wire::control::BUCKETS;
-use crate::wire::descriptor::Descriptor;
+use crate::wire::listing::Listing;
 
 /// Whether a node's id has been checked against its identity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Verified {
+    #[default]
     No,
     UnderWay,
     Yes,
 }
 
-pub(crate) struct Known {
-    pub(crate) descriptor: Descriptor,
-    pub(crate) encoded: Vec<u8>,
-    pub(crate) verified: Verified,
-    fails: u32,
+/// What is known of a node beyond its descriptor. Kept only if it is not the default.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Standing {
+    verified: Verified,
+    fails: u8,
     suspect_until: Time,
 }
 
@@ -46,18 +53,32 @@ pub(crate) enum NotTaken {
     Address,
 }
 
+/// All nodes whose id begins with one byte.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Bucket {
+    /// What views are compared by.
+    sum: u64,
+    pub(super) nodes: u32,
+    /// What the relays among them weigh.
+    pub(super) weight: u32,
+}
+
 /// All listed nodes known, this one among them if it is listed.
 pub(crate) struct View {
     local: bool,
-    nodes: BTreeMap<NodeId, Known>,
-    by_link: BTreeMap<LinkPublic, NodeId>,
-    sums: Box<[u64; BUCKETS]>,
+    nodes: BTreeSet<By<false>>,
+    links: BTreeSet<By<true>>,
+    standings: BTreeMap<NodeId, Standing>,
+    pub(super) buckets: Box<[Bucket; BUCKETS]>,
+    /// Not kept on local networks, where they do not count.
     ranges: Ranges,
     storers: usize,
     relays: usize,
     /// When the first node came that is not this one, and when the last that was new.
     first: Option<Time>,
     grew: Time,
+    /// None expires before this.
+    expires: Time,
     now: Time,
 }
 
@@ -65,59 +86,46 @@ impl View {
     pub(crate) fn new(local: bool) -> Self {
         Self {
             local,
-            nodes: BTreeMap::new(),
-            by_link: BTreeMap::new(),
-            sums: Box::new([0; BUCKETS]),
+            nodes: BTreeSet::new(),
+            links: BTreeSet::new(),
+            standings: BTreeMap::new(),
+            buckets: Box::new([Bucket::default(); BUCKETS]),
             ranges: Ranges::default(),
             storers: 0,
             relays: 0,
             first: None,
             grew: Time::default(),
+            expires: Time(u64::MAX),
             now: Time::default(),
         }
     }
 
     /// Takes a descriptor whose signature and validity have been checked.
-    pub(crate) fn insert(
-        &mut self,
-        descriptor: Descriptor,
-        encoded: Vec<u8>,
-    ) -> Result<(), NotTaken> {
-        let id = descriptor.id;
-        let before = self.nodes.get(&id);
-        if let Some(known) = before {
-            if known.descriptor.identity != descriptor.identity {
+    pub(crate) fn insert(&mut self, listing: Listing) -> Result<(), NotTaken> {
+        let before = self.nodes.get(listing.id_bytes());
+        if let Some(By(known)) = before {
+            if known.identity() != listing.identity() {
                 return Err(NotTaken::Conflict);
             }
-            if known.descriptor.issued >= descriptor.issued {
+            if known.issued() >= listing.issued() {
                 return Err(NotTaken::Older);
             }
         } else if self.nodes.len() >= VIEW_MAX {
             return Err(NotTaken::Full);
         }
-        if self
-            .by_link
-            .get(&descriptor.link)
-            .is_some_and(|other| *other != id)
-        {
+        let other = self.links.get(listing.link_bytes());
+        if other.is_some_and(|By(other)| other.id_bytes() != listing.id_bytes()) {
             return Err(NotTaken::Conflict);
         }
-        let public = |address: &SocketAddr| self.local || is_public(address.ip());
-        if descriptor.addresses.is_empty() || !descriptor.addresses.iter().all(public) {
+        let addresses = listing.addresses();
+        let public = addresses.iter().all(|address| is_public(address.ip()));
+        if addresses.is_empty() || !(self.local || public) {
             return Err(NotTaken::Address);
         }
-        let (verified, fails, suspect_until) = before
-            .map_or((Verified::No, 0, Time::default()), |known| {
-                (known.verified, known.fails, known.suspect_until)
-            });
-        let old = self.remove(&id);
-        if !self.local
-            && !self
-                .ranges
-                .have_room(&descriptor.addresses, self.nodes.len())
-        {
+        let old = self.take_out(listing.id_bytes());
+        if !self.local && !self.ranges.have_room(&addresses, self.nodes.len()) {
             if let Some(old) = old {
-                self.add(old);
+                self.put_in(old);
             }
             return Err(NotTaken::Range);
         }
@@ -125,55 +133,71 @@ impl View {
             self.grew = self.now;
             self.first.get_or_insert(self.now);
         }
-        self.add(Known {
-            descriptor,
-            encoded,
-            verified,
-            fails,
-            suspect_until,
-        });
+        self.put_in(listing);
         Ok(())
     }
 
-    pub(crate) fn remove(&mut self, id: &NodeId) -> Option<Known> {
-        let known = self.nodes.remove(id)?;
-        self.by_link.remove(&known.descriptor.link);
-        let bucket = usize::from(id.0[0]);
-        self.sums[bucket] = self.sums[bucket].wrapping_sub(term(&known.descriptor));
-        self.ranges.remove(&known.descriptor.addresses);
-        self.storers -= usize::from(known.descriptor.roles.storage);
-        self.relays -= usize::from(known.descriptor.roles.relay);
-        Some(known)
+    pub(crate) fn remove(&mut self, id: &NodeId) -> bool {
+        self.standings.remove(id);
+        self.take_out(&id.0).is_some()
     }
 
-    fn add(&mut self, known: Known) {
-        let descriptor = &known.descriptor;
-        let bucket = usize::from(descriptor.id.0[0]);
-        self.sums[bucket] = self.sums[bucket].wrapping_add(term(descriptor));
-        self.ranges.add(&descriptor.addresses);
-        self.storers += usize::from(descriptor.roles.storage);
-        self.relays += usize::from(descriptor.roles.relay);
-        self.by_link.insert(descriptor.link, descriptor.id);
-        self.nodes.insert(descriptor.id, known);
+    fn take_out(&mut self, id: &[u8; 32]) -> Option<Listing> {
+        let By(listing) = self.nodes.take(id)?;
+        self.links.remove(listing.link_bytes());
+        if !self.local {
+            self.ranges.remove(&listing.addresses());
+        }
+        let (roles, weight) = (listing.roles(), weight(&listing));
+        let bucket = &mut self.buckets[usize::from(id[0])];
+        bucket.sum = bucket.sum.wrapping_sub(term(&listing));
+        bucket.nodes -= 1;
+        bucket.weight -= weight;
+        self.storers -= usize::from(roles.storage);
+        self.relays -= usize::from(roles.relay);
+        Some(listing)
     }
 
-    /// Drops what is no longer valid and says what went.
+    fn put_in(&mut self, listing: Listing) {
+        if !self.local {
+            self.ranges.add(&listing.addresses());
+        }
+        let roles = listing.roles();
+        let bucket = &mut self.buckets[usize::from(listing.id_bytes()[0])];
+        bucket.sum = bucket.sum.wrapping_add(term(&listing));
+        bucket.nodes += 1;
+        bucket.weight += weight(&listing);
+        self.storers += usize::from(roles.storage);
+        self.relays += usize::from(roles.relay);
+        self.expires = self.expires.min(listing.expires());
+        self.links.insert(By(listing.clone()));
+        self.nodes.insert(By(listing));
+    }
+
+    /// Drops what is no longer valid and says what went. Looks at all only when one is due.
     pub(crate) fn expire(&mut self, now: Time) -> Vec<NodeId> {
         self.now = now;
-        let gone: Vec<NodeId> = self
-            .nodes
-            .values()
-            .filter(|known| known.descriptor.expires() <= now)
-            .map(|known| known.descriptor.id)
-            .collect();
+        if now < self.expires {
+            return Vec::new();
+        }
+        let (mut gone, mut next) = (Vec::new(), Time(u64::MAX));
+        for listing in self.iter() {
+            let expires = listing.expires();
+            if expires <= now {
+                gone.push(listing.id());
+            } else {
+                next = next.min(expires);
+            }
+        }
+        self.expires = next;
         for id in &gone {
             self.remove(id);
         }
         gone
     }
 
-    pub(crate) fn get(&self, id: &NodeId) -> Option<&Known> {
-        self.nodes.get(id)
+    pub(crate) fn get(&self, id: &NodeId) -> Option<&Listing> {
+        self.nodes.get(&id.0).map(|By(listing)| listing)
     }
 
     /// How many of them relay, this one among them if it is listed.
@@ -181,11 +205,18 @@ impl View {
         self.relays
     }
 
+    /// How many of them store.
+    pub(crate) const fn storing(&self) -> usize {
+        self.storers
+    }
+
     /// Whether two nodes have addresses in one /16 or /32: never on a local network, where all have.
     pub(crate) fn share_network(&self, one: &NodeId, other: &NodeId) -> bool {
-        let addresses = |id| self.nodes.get(id).map(|known| &known.descriptor.addresses);
-        match (addresses(one), addresses(other)) {
-            (Some(one), Some(other)) if !self.local => share_network(one, other),
+        if self.local {
+            return false;
+        }
+        match (self.get(one), self.get(other)) {
+            (Some(one), Some(other)) => share_network(&one.addresses(), &other.addresses()),
             _ => false,
         }
     }
@@ -193,63 +224,112 @@ impl View {
     /// Whether the view has been still for a while, or has had long enough to grow: before that, whoever was met first
     /// would be half of what there is to choose from.
     pub(crate) fn is_settled(&self) -> bool {
-        let Some(first) = self.first else {
-            return false;
-        };
+        self.settles().is_some_and(|at| at <= self.now)
+    }
+
+    /// When that is so, if no more nodes come; `None` before the first has come.
+    pub(crate) fn settles(&self) -> Option<Time> {
         let still = if self.local { SETTLE_LOCAL } else { SETTLE };
-        self.now.since(self.grew) >= still || self.now.since(first) >= SETTLE_LONGEST
+        let first = self.first?;
+        Some((self.grew + still).min(first + SETTLE_LONGEST))
     }
 
     pub(crate) fn node_of(&self, link: &LinkPublic) -> Option<NodeId> {
-        self.by_link.get(link).copied()
+        self.links.get(&link.0).map(|By(listing)| listing.id())
     }
 
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Known> {
-        self.nodes.values()
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Listing> {
+        self.nodes.iter().map(|By(listing)| listing)
     }
 
     /// How to reach a node and under which key to speak with it.
     pub(crate) fn way(&self, id: &NodeId) -> Option<(Way, OnionPublic)> {
-        let descriptor = &self.nodes.get(id)?.descriptor;
-        Some((
-            Way {
-                link: descriptor.link,
-                addresses: descriptor.addresses.clone(),
-            },
-            descriptor.onion,
-        ))
+        self.get(id).map(|listing| (way(listing), listing.onion()))
     }
 
     pub(crate) fn identity(&self, id: &NodeId) -> Option<IdentityPublic> {
-        self.nodes.get(id).map(|known| known.descriptor.identity)
+        self.get(id).map(Listing::identity)
+    }
+
+    // How nodes stand
+
+    pub(crate) fn verified(&self, id: &NodeId) -> Verified {
+        self.standing(id).verified
     }
 
     pub(crate) fn set_verified(&mut self, id: &NodeId, verified: Verified) {
-        if let Some(known) = self.nodes.get_mut(id) {
-            known.verified = verified;
-        }
+        self.change(id, |standing| standing.verified = verified);
     }
 
     /// A node did not answer: it is suspect for a while, longer each time.
     pub(crate) fn failed(&mut self, id: &NodeId, now: Time) {
+        self.suspect(id, RETRY_FIRST * 4, now);
+    }
+
+    /// A node could not be dialled. That is this node's own experience, and counts for more than what came, or did not,
+    /// by way of others: an exit can lie about a storer. `alone`: nor could anybody else be reached.
+    pub(crate) fn unreachable(&mut self, id: &NodeId, alone: bool, now: Time) {
+        let first = if alone {
+            RETRY_FIRST * 4
+        } else {
+            UNREACHABLE_FIRST
+        };
+        self.suspect(id, first, now);
+    }
+
+    fn suspect(&mut self, id: &NodeId, first: Duration, now: Time) {
         self.now = now;
-        if let Some(known) = self.nodes.get_mut(id) {
-            let wait =
-                (RETRY_FIRST * 4 * 2u32.saturating_pow(known.fails.min(8))).min(RETRY_LONGEST);
-            known.fails = known.fails.saturating_add(1);
-            known.suspect_until = now + wait;
-        }
+        self.change(id, |standing| {
+            if standing.suspect_until + FORGIVEN <= now {
+                standing.fails = 0;
+            }
+            let wait = first * 2u32.saturating_pow(u32::from(standing.fails.min(8)));
+            standing.fails = standing.fails.saturating_add(1);
+            let until = now + wait.min(RETRY_LONGEST);
+            standing.suspect_until = standing.suspect_until.max(until);
+        });
     }
 
     /// A node answered.
     pub(crate) fn succeeded(&mut self, id: &NodeId) {
-        if let Some(known) = self.nodes.get_mut(id) {
-            known.fails = 0;
-            known.suspect_until = Time::default();
+        self.change(id, |standing| {
+            (standing.fails, standing.suspect_until) = (0, Time::default());
+        });
+    }
+
+    /// Whether a node lately failed to answer. Who is not known is no better.
+    pub(crate) fn suspects(&self, id: &NodeId) -> bool {
+        !self.nodes.contains(&id.0) || self.standing(id).suspect_until > self.now
+    }
+
+    /// Forgets failures of long ago.
+    pub(crate) fn forgive(&mut self, now: Time) {
+        self.standings.retain(|_, standing| {
+            if standing.suspect_until + FORGIVEN <= now {
+                (standing.fails, standing.suspect_until) = (0, Time::default());
+            }
+            *standing != Standing::default()
+        });
+    }
+
+    fn standing(&self, id: &NodeId) -> Standing {
+        self.standings.get(id).copied().unwrap_or_default()
+    }
+
+    fn change(&mut self, id: &NodeId, change: impl FnOnce(&mut Standing)) {
+        if !self.nodes.contains(&id.0) {
+            return;
+        }
+        let mut standing = self.standing(id);
+        change(&mut standing);
+        if standing == Standing::default() {
+            self.standings.remove(id);
+        } else {
+            self.standings.insert(*id, standing);
         }
     }
 
@@ -260,87 +340,59 @@ impl View {
     // Comparing views
 
     pub(crate) fn sums(&self) -> Box<[u64; BUCKETS]> {
-        self.sums.clone()
+        let mut sums = Box::new([0; BUCKETS]);
+        let all = self.buckets.iter().map(|bucket| bucket.sum);
+        sums.iter_mut().zip(all).for_each(|(to, sum)| *to = sum);
+        sums
     }
 
     /// All nodes in a bucket.
-    pub(crate) fn bucket(&self, bucket: u8) -> impl Iterator<Item = &Known> {
+    pub(crate) fn bucket(&self, bucket: u8) -> impl DoubleEndedIterator<Item = &Listing> {
         let (mut low, mut high) = ([0; 32], [0xff; 32]);
         low[0] = bucket;
         high[0] = bucket;
-        self.nodes
-            .range(NodeId(low)..=NodeId(high))
-            .map(|(_, known)| known)
+        self.between(low, high)
+    }
+
+    /// All nodes whose id is neither before the one nor after the other.
+    pub(super) fn between(
+        &self,
+        low: [u8; 32],
+        high: [u8; 32],
+    ) -> impl DoubleEndedIterator<Item = &Listing> {
+        let range = self.nodes.range::<[u8; 32], _>(low..=high);
+        range.map(|By(listing)| listing)
     }
 }
 
-impl Directory for View {
-    fn nearest(
-        &self,
-        location: &Location,
-        count: usize,
-        allow: &dyn Fn(&NodeId) -> bool,
-    ) -> Vec<NodeId> {
-        // Ids that share a longer prefix with the location are nearer than all others: widen until enough are found.
-        let mut bits = self.nodes.len().checked_ilog2().unwrap_or(0).min(255);
-        loop {
-            let (low, high) = prefix_range(&location.0, bits);
-            let mut found: Vec<NodeId> = self
-                .nodes
-                .range(NodeId(low)..=NodeId(high))
-                .filter(|(id, known)| known.descriptor.roles.storage && allow(id))
-                .map(|(id, _)| *id)
-                .collect();
-            if found.len() >= count || bits == 0 {
-                found.sort_by_cached_key(|id| distance(id.as_bytes(), location.as_bytes()));
-                found.truncate(count);
-                return found;
-            }
-            bits -= 1;
-        }
+/// How to reach a node.
+pub(super) fn way(listing: &Listing) -> Way {
+    Way {
+        link: listing.link(),
+        addresses: listing.addresses(),
     }
+}
 
-    fn is_suspect(&self, node: &NodeId) -> bool {
-        self.nodes
-            .get(node)
-            .is_none_or(|known| known.suspect_until > self.now)
-    }
-
-    fn storers(&self) -> usize {
-        self.storers
+/// How often a relay is chosen, compared with others.
+pub(crate) fn weight(listing: &Listing) -> u32 {
+    if listing.roles().relay {
+        1 << listing.capacity().min(8)
+    } else {
+        0
     }
 }
 
 /// The short id of a node: what views are compared by.
-pub(crate) fn short(id: &NodeId) -> u64 {
-    let [_, a, b, c, d, e, f, g, h, ..] = id.0;
+pub(crate) fn short(id: &[u8; 32]) -> u64 {
+    let [_, a, b, c, d, e, f, g, h, ..] = *id;
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
-fn term(descriptor: &Descriptor) -> u64 {
-    let full = hash(
-        labels::VIEW_DIGEST,
-        &[descriptor.id.as_bytes(), &descriptor.issued.to_be_bytes()],
-    );
+fn term(listing: &Listing) -> u64 {
+    let issued = listing.issued().to_be_bytes();
+    let full = hash(labels::VIEW_DIGEST, &[listing.id_bytes(), &issued]);
     let [a, b, c, d, e, f, g, h, ..] = full;
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
-}
-
-fn prefix_range(at: &[u8; 32], bits: u32) -> ([u8; 32], [u8; 32]) {
-    let (mut low, mut high) = (*at, *at);
-    for (index, (low, high)) in low.iter_mut().zip(high.iter_mut()).enumerate() {
-        let covered = bits
-            .saturating_sub(u32::try_from(index).unwrap_or(u32::MAX).saturating_mul(8))
-            .min(8);
-        let mask = if covered == 0 {
-            0
-        } else {
-            0xffu8 << (8 - covered)
-        };
-        *low &= mask;
-        *high |= !mask;
-    }
-    (low, high)
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@
 //! | 5 | descriptors | count `u8`, count × (length `u16`, descriptor) |
 //! | 6 | ping | `u64` |
 //! | 7 | pong | `u64` of the ping |
+//! | 8 | offer | count `u16`, count × (id bytes 0 to 7 `u64`, issued `u32`) |
+//! | 9 | ask | count `u16`, count × (id bytes 0 to 7 `u64`, issued `u32`) |
 
 use std::net::SocketAddr;
 
@@ -24,6 +26,9 @@ pub const BUCKET_ITEMS_MAX: usize = (CONTROL_MAX - 4) / 12;
 pub const WANT_MAX: usize = (CONTROL_MAX - 4) / 8;
 /// Descriptors in one message: as many as fit at full size.
 pub const DESCRIPTORS_MAX: usize = (CONTROL_MAX - 2) / (DESCRIPTOR_MAX + 2);
+
+/// Descriptors offered or asked for in one message.
+pub const OFFER_MAX: usize = (CONTROL_MAX - 3) / 12;
 
 /// A control message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +52,10 @@ pub enum Control {
     Ping(u64),
     /// I am.
     Pong(u64),
+    /// Descriptors the sender has news of: (first bytes of the id, issued).
+    Offer(Vec<(u64, u32)>),
+    /// Which of them the sender would like.
+    Ask(Vec<(u64, u32)>),
 }
 
 impl Control {
@@ -73,11 +82,7 @@ impl Control {
             }
             Self::Bucket(bucket, items) => {
                 out.extend_from_slice(&[3, *bucket]);
-                put_count16(&mut out, items.len());
-                for (short, issued) in items {
-                    out.extend_from_slice(&short.to_be_bytes());
-                    out.extend_from_slice(&issued.to_be_bytes());
-                }
+                put_items(&mut out, items);
             }
             Self::Want(bucket, ids) => {
                 out.extend_from_slice(&[4, *bucket]);
@@ -94,6 +99,14 @@ impl Control {
             }
             Self::Ping(nonce) => put_nonce(&mut out, 6, *nonce),
             Self::Pong(nonce) => put_nonce(&mut out, 7, *nonce),
+            Self::Offer(names) => {
+                out.push(8);
+                put_items(&mut out, names);
+            }
+            Self::Ask(names) => {
+                out.push(9);
+                put_items(&mut out, names);
+            }
         }
         debug_assert!(
             out.len() <= CONTROL_MAX,
@@ -122,11 +135,7 @@ impl Control {
             }
             3 => {
                 let bucket = reader.u8()?;
-                let count = reader.count16(BUCKET_ITEMS_MAX)?;
-                let items = (0..count)
-                    .map(|_| Ok((reader.u64()?, reader.u32()?)))
-                    .collect::<Result<_, _>>()?;
-                Self::Bucket(bucket, items)
+                Self::Bucket(bucket, read_items(&mut reader, BUCKET_ITEMS_MAX)?)
             }
             4 => {
                 let bucket = reader.u8()?;
@@ -146,6 +155,8 @@ impl Control {
             }
             6 => Self::Ping(reader.u64()?),
             7 => Self::Pong(reader.u64()?),
+            8 => Self::Offer(read_items(&mut reader, OFFER_MAX)?),
+            9 => Self::Ask(read_items(&mut reader, OFFER_MAX)?),
             _ => return Err(WireError::Unknown),
         };
         reader.end()?;
@@ -158,6 +169,14 @@ fn put_blob(out: &mut Vec<u8>, blob: &[u8]) {
     out.extend_from_slice(blob);
 }
 
+fn put_items(out: &mut Vec<u8>, items: &[(u64, u32)]) {
+    put_count16(out, items.len());
+    for (id, issued) in items {
+        out.extend_from_slice(&id.to_be_bytes());
+        out.extend_from_slice(&issued.to_be_bytes());
+    }
+}
+
 fn put_nonce(out: &mut Vec<u8>, kind: u8, nonce: u64) {
     out.push(kind);
     out.extend_from_slice(&nonce.to_be_bytes());
@@ -166,6 +185,13 @@ fn put_nonce(out: &mut Vec<u8>, kind: u8, nonce: u64) {
 fn read_blob(reader: &mut Reader<'_>) -> Result<Vec<u8>, WireError> {
     let length = reader.count16(DESCRIPTOR_MAX)?;
     Ok(reader.bytes(length)?.to_vec())
+}
+
+fn read_items(reader: &mut Reader<'_>, most: usize) -> Result<Vec<(u64, u32)>, WireError> {
+    let count = reader.count16(most)?;
+    (0..count)
+        .map(|_| Ok((reader.u64()?, reader.u32()?)))
+        .collect()
 }
 
 fn read_hello(reader: &mut Reader<'_>) -> Result<Control, WireError> {
@@ -217,6 +243,8 @@ mod tests {
             proptest::collection::vec(blob, 0..DESCRIPTORS_MAX).prop_map(Control::Descriptors),
             any::<u64>().prop_map(Control::Ping),
             any::<u64>().prop_map(Control::Pong),
+            proptest::collection::vec(any::<(u64, u32)>(), 0..=OFFER_MAX).prop_map(Control::Offer),
+            proptest::collection::vec(any::<(u64, u32)>(), 0..=OFFER_MAX).prop_map(Control::Ask),
         ]
     }
 
@@ -232,6 +260,10 @@ mod tests {
             Control::Want(9, vec![1]).encode(),
             [4, 9, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1]
         );
+        let names = vec![(258, 3)];
+        let body = [0, 1, 0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 3];
+        assert_eq!(Control::Offer(names.clone()).encode()[1..], body);
+        assert_eq!(Control::Ask(names).encode()[1..], body);
     }
 
     proptest! {

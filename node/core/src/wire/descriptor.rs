@@ -141,7 +141,7 @@ impl Descriptor {
     /// When it stops being valid.
     #[must_use]
     pub fn expires(&self) -> Time {
-        Time::from_secs(u64::from(self.issued) + u64::from(self.valid_hours) * 3600)
+        expires(self.issued, self.valid_hours)
     }
 
     /// Whether it is valid now: issued, but not in the future beyond what clocks may differ, and not expired.
@@ -166,6 +166,11 @@ impl Descriptor {
             .for_each(|address| put_address(&mut out, address));
         out
     }
+}
+
+/// When a descriptor issued then for so many hours stops being valid.
+pub(crate) fn expires(issued: u32, valid_hours: u16) -> Time {
+    Time::from_secs(u64::from(issued) + u64::from(valid_hours) * 3600)
 }
 
 fn read_roles(byte: u8) -> Result<Roles, WireError> {

@@ -10,6 +10,7 @@ pub mod control;
 pub mod descriptor;
 pub mod frame;
 pub mod invite;
+pub(crate) mod listing;
 pub mod message;
 
 pub use codec::WireError;

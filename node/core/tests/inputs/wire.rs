@@ -213,6 +213,8 @@ fn controls() -> Vec<Control> {
         Control::Descriptors(vec![descriptor; 3]),
         Control::Ping(1),
         Control::Pong(2),
+        Control::Offer(vec![(7, 8); 20]),
+        Control::Ask(vec![(7, 8); 20]),
     ]
 }
 
