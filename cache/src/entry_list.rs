@@ -4,6 +4,28 @@
 //!
 //! Does not know: what entries say or where they are kept.
 
+use oboro_crypto::hash::hash;
+use oboro_crypto::labels;
+
+/// A short name of an entry, the same in every store: the beginning of what a receipt for it names.
+#[must_use]
+pub fn name(bytes: &[u8]) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = hash(labels::RECEIPT, &[bytes]);
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// One number for a set of entries: how many in the upper 16 bits, below them the sum of their names. Two stores that hold
+/// the same have the same, whatever came first.
+#[must_use]
+pub fn tally(names: &[u64]) -> u64 {
+    let sum = names.iter().fold(0u64, |sum, name| sum.wrapping_add(*name));
+    let count = u16::try_from(names.len()).unwrap_or(u16::MAX);
+    u64::from(count) << SUM_BITS | (sum & ((1 << SUM_BITS) - 1))
+}
+
+/// Bits of a tally that are the sum.
+const SUM_BITS: u32 = 48;
+
 /// What the choice looks at, in order of weight; the smallest gives way.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Strength {
@@ -60,6 +82,17 @@ mod tests {
         assert!(of(2, 0, 0) > of(1, 9, 9));
         assert!(of(1, 2, 0) > of(1, 1, 9));
         assert!(of(1, 1, 2) > of(1, 1, 1));
+    }
+
+    #[test]
+    fn a_tally_is_of_the_set_and_of_nothing_else() {
+        let names = [name(b"one"), name(b"two"), name(b"three")];
+        let other_order = [names[2], names[0], names[1]];
+        assert_eq!(tally(&names), tally(&other_order));
+        assert_ne!(tally(&names), tally(&names[..2]));
+        assert_ne!(tally(&names[..2]), tally(&names[1..]));
+        assert_eq!(tally(&[]), 0);
+        assert_eq!(tally(&[u64::MAX, 3]), 2 << 48 | 2);
     }
 
     proptest! {

@@ -35,4 +35,6 @@ mod validate;
 pub use disk::{CacheConfig, OpenReport, SledStore};
 pub use error::CacheError;
 pub use memory::MemoryStore;
-pub use store::{CacheStats, EntryPage, ExtentInfo, Put, PutEntry, PutExtent, Store};
+pub use store::{
+    CacheStats, EntryPage, ExtentInfo, Held, HeldPage, HeldWhat, Put, PutEntry, PutExtent, Store,
+};

@@ -5,18 +5,25 @@
 //! Does not know: files, keys, sampling (its choices look at everything held).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use oboro_crypto::{Location, NodeId, Reference, hash::hash, labels};
 
-use crate::entry_list::{Strength, Verdict, contest};
+use crate::entry_list::{Strength, Verdict, contest, name, tally};
 use crate::error::CacheError;
 use crate::evict::{Candidate, first_to_go, may_replace};
 use crate::limits::{
     CHUNK_LEN, DESCRIPTORS_MAX, ENTRIES_PER_LOCATION_MAX, ENTRIES_SHARE, ENTRY_LEN_MAX,
     REFUSALS_MAX,
 };
-use crate::store::{CacheStats, EntryPage, ExtentInfo, Put, PutEntry, PutExtent, Store};
+use crate::store::{
+    CacheStats, EntryPage, ExtentInfo, Held, HeldPage, HeldWhat, Put, PutEntry, PutExtent, Store,
+};
 use crate::validate;
+
+/// First byte of a mark that ends in the location of entries, and of one that ends in that of an extent.
+const ENTRIES: u8 = 0;
+const EXTENTS: u8 = 1;
 
 /// A store that keeps everything in memory.
 pub struct MemoryStore {
@@ -28,6 +35,7 @@ pub struct MemoryStore {
 }
 
 struct Extent {
+    index: u8,
     references: Vec<Reference>,
     chunks: Vec<Vec<u8>>,
     candidate: Candidate,
@@ -67,6 +75,42 @@ impl MemoryStore {
 
     fn chunks(&self) -> usize {
         self.extents.values().map(|e| e.chunks.len()).sum()
+    }
+
+    /// The first location after a mark; entries come first.
+    fn first_after(&mut self, mark: Option<&[u8]>) -> Option<Held> {
+        let location = mark.and_then(|mark| Some(Location(*mark.last_chunk()?)));
+        let kind = mark.and_then(|mark| mark.first().copied());
+        if kind != Some(EXTENTS) {
+            let mut entries = match location {
+                Some(location) => {
+                    let end = Bound::Excluded((location, [0xFF; 16]));
+                    self.entries.range((end, Bound::Unbounded))
+                }
+                None => self.entries.range(..),
+            };
+            if let Some(((location, _), _)) = entries.next() {
+                let location = *location;
+                let names = self.names(&location).unwrap_or_default();
+                let what = HeldWhat::Entries {
+                    tally: tally(&names),
+                };
+                return Some(Held { location, what });
+            }
+        }
+        let start = match (kind, location) {
+            (Some(EXTENTS), Some(location)) => Bound::Excluded(location),
+            _ => Bound::Unbounded,
+        };
+        let (location, extent) = self.extents.range((start, Bound::Unbounded)).next()?;
+        let what = HeldWhat::Extent {
+            index: extent.index,
+            info: extent.info(),
+        };
+        Some(Held {
+            location: *location,
+            what,
+        })
     }
 
     /// Evicts until `count` chunks fit, or says that all that is held is worth more.
@@ -113,6 +157,15 @@ impl MemoryStore {
     }
 }
 
+impl Extent {
+    fn info(&self) -> ExtentInfo {
+        ExtentInfo {
+            references: self.references.clone(),
+            present: (0..self.chunks.len()).fold(0, |mask, i| mask | 1 << i),
+        }
+    }
+}
+
 impl Entry {
     fn strength(&self, chance: [u8; 16]) -> Strength {
         Strength {
@@ -143,6 +196,7 @@ impl Store for MemoryStore {
             return Ok(Put::NoRoom);
         }
         let extent = Extent {
+            index: put.index,
             references: put.references,
             chunks: put.chunks,
             candidate,
@@ -152,10 +206,7 @@ impl Store for MemoryStore {
     }
 
     fn extent(&mut self, location: &Location) -> Result<Option<ExtentInfo>, CacheError> {
-        Ok(self.extents.get(location).map(|held| ExtentInfo {
-            references: held.references.clone(),
-            present: (0..held.chunks.len()).fold(0, |mask, i| mask | 1 << i),
-        }))
+        Ok(self.extents.get(location).map(Extent::info))
     }
 
     fn read(
@@ -163,19 +214,27 @@ impl Store for MemoryStore {
         location: &Location,
         indexes: &[u8],
     ) -> Result<Vec<Option<Vec<u8>>>, CacheError> {
-        validate::indexes(indexes)?;
-        let held = self.extents.get_mut(location);
-        let chunks: Vec<_> = indexes
-            .iter()
-            .map(|&i| held.as_ref()?.chunks.get(usize::from(i)).cloned())
-            .collect();
+        let chunks = self.copy(location, indexes)?;
         let hits = chunks.iter().flatten().count();
-        if let (Some(held), true) = (held, hits > 0) {
+        if let (Some(held), true) = (self.extents.get_mut(location), hits > 0) {
             held.candidate.asked = held.candidate.asked.saturating_add(1);
         }
         self.stats.hits += hits as u64;
         self.stats.misses += (chunks.len() - hits) as u64;
         Ok(chunks)
+    }
+
+    fn copy(
+        &mut self,
+        location: &Location,
+        indexes: &[u8],
+    ) -> Result<Vec<Option<Vec<u8>>>, CacheError> {
+        validate::indexes(indexes)?;
+        let held = self.extents.get(location);
+        Ok(indexes
+            .iter()
+            .map(|&i| held?.chunks.get(usize::from(i)).cloned())
+            .collect())
     }
 
     fn put_entry(&mut self, put: PutEntry) -> Result<Put, CacheError> {
@@ -211,6 +270,31 @@ impl Store for MemoryStore {
             .take(max)
             .map(|((_, cursor), entry)| (*cursor, entry.bytes.clone()))
             .collect())
+    }
+
+    fn held(&mut self, after: Option<&[u8]>, max: usize) -> Result<HeldPage, CacheError> {
+        let mut page = HeldPage::default();
+        while page.held.len() < max {
+            let mark = page.next.as_deref().or(after);
+            let Some(held) = self.first_after(mark) else {
+                page.next = None;
+                return Ok(page);
+            };
+            let kind = match held.what {
+                HeldWhat::Entries { .. } => ENTRIES,
+                HeldWhat::Extent { .. } => EXTENTS,
+            };
+            page.next = Some([&[kind][..], &held.location.0].concat());
+            page.held.push(held);
+        }
+        Ok(page)
+    }
+
+    fn names(&mut self, location: &Location) -> Result<Vec<u64>, CacheError> {
+        let of_location = self.entries.range(span(location));
+        let mut names: Vec<u64> = of_location.map(|(_, entry)| name(&entry.bytes)).collect();
+        names.sort_unstable();
+        Ok(names)
     }
 
     fn put_descriptors(&mut self, descriptors: &[(NodeId, Vec<u8>)]) -> Result<usize, CacheError> {

@@ -107,12 +107,15 @@ pub(crate) struct EntryRecord {
     pub(crate) slot: u32,
     pub(crate) expires_day: u32,
     pub(crate) work: u8,
+    /// The entry's name, so that what a location holds can be told without reading it.
+    pub(crate) name: u64,
 }
 
 impl EntryRecord {
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::with_capacity(9);
+        let mut out = Writer::with_capacity(17);
         out.u32(self.slot).u32(self.expires_day).u8(self.work);
+        out.u64(self.name);
         out.finish()
     }
 
@@ -122,6 +125,7 @@ impl EntryRecord {
             slot: from.u32()?,
             expires_day: from.u32()?,
             work: from.u8()?,
+            name: from.u64()?,
         };
         from.end()?;
         Some(record)
@@ -234,8 +238,12 @@ mod tests {
             slot: 1,
             expires_day: 2,
             work: 3,
+            name: 4,
         };
-        assert_eq!(entry.encode(), [0, 0, 0, 1, 0, 0, 0, 2, 3]);
+        assert_eq!(
+            entry.encode(),
+            [0, 0, 0, 1, 0, 0, 0, 2, 3, 0, 0, 0, 0, 0, 0, 0, 4]
+        );
     }
 
     proptest! {
@@ -245,8 +253,8 @@ mod tests {
         }
 
         #[test]
-        fn entries_and_tallies_come_back(slot: u32, expires_day: u32, work: u8, numbers: [u64; 5], digest: [u8; 16]) {
-            let entry = EntryRecord { slot, expires_day, work };
+        fn entries_and_tallies_come_back(slot: u32, expires_day: u32, work: u8, name: u64, numbers: [u64; 5], digest: [u8; 16]) {
+            let entry = EntryRecord { slot, expires_day, work, name };
             prop_assert_eq!(EntryRecord::decode(&entry.encode()), Some(entry));
             let [generation, stamp, extents, entries, descriptors] = numbers;
             let tally = Tally { generation, stamp, extents, entries, descriptors, digest };

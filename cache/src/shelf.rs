@@ -217,6 +217,17 @@ impl Shelf {
             .collect())
     }
 
+    /// What the header of a slot says, if it is readable.
+    pub(crate) fn content(
+        &mut self,
+        sealing: &Sealing,
+        slot: u32,
+    ) -> Result<Option<Content>, CacheError> {
+        let sealed = self.slots.headers(slot, 1)?;
+        let header = Header::open(sealing, self.slots.class().tag, slot, &sealed);
+        Ok(header.map(|header| header.content))
+    }
+
     /// The stamp of a slot, if its header is readable.
     pub(crate) fn stamp(
         &mut self,

@@ -7,6 +7,7 @@
 
 use oboro_crypto::{Location, NodeId, Reference};
 
+use crate::entry_list;
 use crate::error::CacheError;
 
 /// A page of a location's entries: each with the cursor to go on after it.
@@ -32,6 +33,13 @@ pub trait Store: Send {
         indexes: &[u8],
     ) -> Result<Vec<Option<Vec<u8>>>, CacheError>;
 
+    /// The same without counting as a request: for whoever passes things on. What only its storer reads is not in demand.
+    fn copy(
+        &mut self,
+        location: &Location,
+        indexes: &[u8],
+    ) -> Result<Vec<Option<Vec<u8>>>, CacheError>;
+
     /// Keeps an entry. At a full location, or with all entries' share of the quota full, the weakest by work, then age,
     /// then chance gives way; if that is the new one, it is [`Put::NoRoom`].
     fn put_entry(&mut self, put: PutEntry) -> Result<Put, CacheError>;
@@ -43,6 +51,23 @@ pub trait Store: Send {
         after: Option<[u8; 16]>,
         max: usize,
     ) -> Result<EntryPage, CacheError>;
+
+    /// Up to `max` of the locations at which something is held, in an order that has nothing to do with them or with when
+    /// they came, after a mark that an earlier page ended with. What is put or goes meanwhile may or may not be shown; all
+    /// else is shown once.
+    fn held(&mut self, after: Option<&[u8]>, max: usize) -> Result<HeldPage, CacheError>;
+
+    /// The [names](entry_list::name) of all entries of a location, ascending.
+    fn names(&mut self, location: &Location) -> Result<Vec<u64>, CacheError>;
+
+    /// One number for what is held at a location, 0 for nothing: of an extent which chunks are here, of entries the
+    /// [tally](entry_list::tally) of their names. Reads no chunk and no entry.
+    fn tally(&mut self, location: &Location) -> Result<u64, CacheError> {
+        if let Some(extent) = self.extent(location)? {
+            return Ok(extent.present.into());
+        }
+        Ok(entry_list::tally(&self.names(location)?))
+    }
 
     /// Keeps descriptors by node, replacing older ones. Those beyond the bound are dropped; says how many are kept.
     /// They survive restarts, but not a damaged database.
@@ -129,6 +154,41 @@ pub struct ExtentInfo {
     pub references: Vec<Reference>,
     /// Bit `i` (of value `1 << i`) is set if chunk `i` is held.
     pub present: u32,
+}
+
+/// A page of what is held.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct HeldPage {
+    /// What lies where.
+    pub held: Vec<Held>,
+    /// Where to go on; `None` if there is no more. Means something to this store only, and is not to leave the machine.
+    pub next: Option<Vec<u8>>,
+}
+
+/// What is held at one location.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Held {
+    /// Where.
+    pub location: Location,
+    /// What.
+    pub what: HeldWhat,
+}
+
+/// An extent, or entries.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum HeldWhat {
+    /// An extent.
+    Extent {
+        /// Which of its placements.
+        index: u8,
+        /// Names of its chunks and which are held.
+        info: ExtentInfo,
+    },
+    /// Entries.
+    Entries {
+        /// One number for all of them, never 0.
+        tally: u64,
+    },
 }
 
 /// Counters (since the store was opened) and gauges. None names anything held.

@@ -7,7 +7,9 @@ use common::{
     reference,
 };
 use oboro_cache::limits::{ENTRIES_PER_LOCATION_MAX, ENTRY_LEN_MAX, EXTENT_CHUNKS_MAX};
-use oboro_cache::{CacheError, MemoryStore, Put, PutEntry, PutExtent, Store};
+use oboro_cache::{
+    CacheError, Held, HeldWhat, MemoryStore, Put, PutEntry, PutExtent, Store, entry_list,
+};
 use oboro_crypto::NodeId;
 
 /// Runs a test on both stores.
@@ -139,6 +141,23 @@ fn what_was_asked_for_outlives_what_was_only_put() {
 }
 
 #[test]
+fn what_was_only_copied_goes_like_what_was_only_put() {
+    on_both(|store| {
+        put(store, extent_at(0, 32, [0x81; 32], 100));
+        for _ in 0..8 {
+            let copied = store.copy(&location(0), &[3, 0, 40]).expect("copied");
+            assert!(copied == [Some(chunk(0, 3)), Some(chunk(0, 0)), None]);
+        }
+        assert_eq!((store.stats().hits, store.stats().misses), (0, 0));
+        for n in 1..100 {
+            put(store, extent(n, 32));
+        }
+        assert!(store.stats().evictions > 50);
+        assert!(!is_whole(store, 0, 32));
+    });
+}
+
+#[test]
 fn extents_are_evicted_in_whole() {
     on_both(|store| {
         for n in 0..60 {
@@ -244,6 +263,117 @@ fn entries_expire_after_their_last_day() {
         assert_eq!(entries_of(store, 1), [2]);
         assert_eq!(store.expire(u32::MAX).expect("expired"), 1);
         assert_eq!(store.stats().entries, 0);
+    });
+}
+
+/// Walks through the whole store in pages.
+fn walk(store: &mut dyn Store, max: usize) -> Vec<Held> {
+    let mut all = Vec::new();
+    let mut mark = None;
+    loop {
+        let page = store.held(mark.as_deref(), max).expect("walked");
+        assert!(page.held.len() <= max);
+        all.extend(page.held);
+        mark = page.next;
+        if mark.is_none() {
+            return all;
+        }
+    }
+}
+
+#[test]
+fn a_walk_shows_everything_held_once_whatever_the_size_of_a_page() {
+    on_both(|store| {
+        assert_eq!(walk(store, 3), []);
+        for n in 0..20 {
+            put(store, extent(n, 1 + n as usize % 5));
+            put_entry(store, entry(100 + n, 50 + n % 7));
+        }
+        for flushed in [false, true] {
+            if flushed {
+                store.flush().expect("flushed");
+            }
+            for max in [1, 2, 7, 1_000] {
+                let all = walk(store, max);
+                assert_eq!(all.len(), 27, "pages of {max}");
+                for n in 0..20 {
+                    let held = all.iter().find(|held| held.location == location(n));
+                    let HeldWhat::Extent { index, info } = &held.expect("shown").what else {
+                        panic!("an extent");
+                    };
+                    assert_eq!(
+                        (*index, &info.references),
+                        (1, &extent(n, 1 + n as usize % 5).references)
+                    );
+                    assert_eq!(info.present, (1 << info.references.len()) - 1);
+                }
+                for at in 50..57 {
+                    let held = all.iter().find(|held| held.location == location(at));
+                    let names = store.names(&location(at)).expect("named");
+                    let tally = entry_list::tally(&names);
+                    assert!(tally >> 48 >= 2);
+                    assert_eq!(held.expect("shown").what, HeldWhat::Entries { tally });
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_walk_goes_on_where_it_was_though_things_come_and_go() {
+    on_both(|store| {
+        for n in 0..30 {
+            put(store, extent(n, 1));
+        }
+        let first = store.held(None, 10).expect("walked");
+        let seen: Vec<_> = first.held.iter().map(|held| held.location).collect();
+        // The one the mark names goes, and so does one that is still to come.
+        let number = |at| (0..30).find(|n| location(*n) == at).expect("known");
+        let gone = [
+            number(seen[9]),
+            (0..30)
+                .find(|n| !seen.contains(&location(*n)))
+                .expect("one"),
+        ];
+        store
+            .refuse(&gone.map(|n| reference(n, 0)))
+            .expect("refused");
+        put_entry(store, entry(1, 99));
+        let mut rest = Vec::new();
+        let mut mark = first.next;
+        while let Some(at) = mark {
+            let page = store.held(Some(&at), 10).expect("walked");
+            rest.extend(page.held.into_iter().map(|held| held.location));
+            mark = page.next;
+        }
+        for n in (0..30).filter(|n| !gone.contains(n)) {
+            let shown = seen
+                .iter()
+                .chain(&rest)
+                .filter(|at| **at == location(n))
+                .count();
+            assert_eq!(shown, 1, "extent {n}");
+        }
+        assert!(!rest.contains(&location(gone[1])));
+    });
+}
+
+#[test]
+fn a_tally_tells_what_is_held_at_a_location_from_anything_else() {
+    on_both(|store| {
+        put(store, extent(1, 5));
+        put_entry(store, entry(1, 2));
+        put_entry(store, entry(2, 2));
+        let of = |store: &mut dyn Store, at| store.tally(&location(at)).expect("told");
+        assert_eq!(of(store, 1), 0b1_1111);
+        assert_eq!(of(store, 3), 0);
+        let mut names = [1, 2].map(|n| entry_list::name(&common::entry_bytes(n)));
+        assert_eq!(of(store, 2), entry_list::tally(&names));
+        names.sort_unstable();
+        assert_eq!(store.names(&location(2)).expect("named"), names);
+        store.expire(u32::MAX).expect("expired");
+        assert_eq!(of(store, 2), 0);
+        assert_eq!(store.stats().hits, 0, "looking is not asking");
     });
 }
 

@@ -162,6 +162,8 @@ fn requests() -> Vec<Request> {
             after: Some([1; 16]),
             max: 32,
         },
+        Request::Tally(vec![location; 3]),
+        Request::Names(location),
     ]
 }
 
@@ -177,6 +179,8 @@ fn replies() -> Vec<Reply> {
         Reply::Entries(vec![entry; 2], Some([2; 16])),
         Reply::Refused(Refusal::Price, 12),
         Reply::Nothing,
+        Reply::Tallies(vec![0, u64::MAX]),
+        Reply::Names(vec![1, 2]),
     ]
 }
 

@@ -22,7 +22,7 @@ pub use route::{HOPS_FULL, Route};
 pub(crate) use route::{guard_age, hops_and_limit};
 pub use status::{
     CacheUse, CacheWork, Circuits, ClassTraffic, Classes, Direction, Guard, Handshakes, Latency,
-    NodeState, Peer, PeerState, Served, Stats, Status, Stored, Streams,
+    NodeState, Peer, PeerState, Served, Stats, Status, Stored, Streams, Upkept,
 };
 
 /// Version of the JSON shapes in this module.

@@ -6,10 +6,10 @@
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
-use oboro_cache::{CacheError, CacheStats, ExtentInfo, Put, PutEntry, PutExtent, Store};
+use oboro_cache::{CacheError, CacheStats, ExtentInfo, Held, Put, PutEntry, PutExtent, Store};
 use oboro_core::Event;
 use oboro_core::action::StoreRequest;
-use oboro_core::event::{PutOutcome, StoreOutcome, StoredExtent};
+use oboro_core::event::{HeldThing, HeldWhat, PutOutcome, StoreOutcome, StoredExtent};
 use oboro_core::ids::Ticket;
 use oboro_crypto::ids::Reference;
 use tokio::sync::{mpsc, oneshot};
@@ -217,6 +217,18 @@ impl Worker {
             StoreRequest::Read { location, indexes } => {
                 StoreOutcome::Chunks(store.read(&location, &indexes)?)
             }
+            StoreRequest::Copy { location, indexes } => {
+                StoreOutcome::Chunks(store.copy(&location, &indexes)?)
+            }
+            StoreRequest::Walk { after, max } => {
+                let page = store.held(after.as_deref(), max)?;
+                StoreOutcome::Held(page.held.into_iter().map(held_thing).collect(), page.next)
+            }
+            StoreRequest::Tally(locations) => {
+                let tallies = locations.iter().map(|location| store.tally(location));
+                StoreOutcome::Tallies(tallies.collect::<Result<_, _>>()?)
+            }
+            StoreRequest::Names(location) => StoreOutcome::Names(store.names(&location)?),
             StoreRequest::Entries {
                 location,
                 after,
@@ -277,6 +289,10 @@ fn writes(request: &StoreRequest) -> bool {
         | StoreRequest::Expire { .. } => true,
         StoreRequest::Extent(_)
         | StoreRequest::Read { .. }
+        | StoreRequest::Copy { .. }
+        | StoreRequest::Walk { .. }
+        | StoreRequest::Tally(_)
+        | StoreRequest::Names(_)
         | StoreRequest::Entries { .. }
         | StoreRequest::Descriptors => false,
     }
@@ -286,6 +302,19 @@ fn stored_extent(held: ExtentInfo) -> StoredExtent {
     StoredExtent {
         references: held.references,
         present: held.present,
+    }
+}
+
+fn held_thing(held: Held) -> HeldThing {
+    HeldThing {
+        location: held.location,
+        what: match held.what {
+            oboro_cache::HeldWhat::Extent { index, info } => HeldWhat::Extent {
+                index,
+                extent: stored_extent(info),
+            },
+            oboro_cache::HeldWhat::Entries { tally } => HeldWhat::Entries { tally },
+        },
     }
 }
 

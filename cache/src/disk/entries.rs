@@ -10,7 +10,7 @@ use std::ops::Bound;
 use oboro_crypto::Location;
 
 use super::{Parts, Result};
-use crate::entry_list::Strength;
+use crate::entry_list::{self, Strength};
 use crate::header::{Content, EntryName};
 use crate::index::{ENTRY, Index};
 use crate::limits::ENTRIES_PER_LOCATION_MAX;
@@ -72,6 +72,7 @@ impl Parts {
             slot,
             expires_day: put.expires_day,
             work: put.work,
+            name: entry_list::name(&put.bytes),
         };
         index.put(&self.sealing, &key, &record.encode())?;
         Ok(Put::Stored)
@@ -102,6 +103,25 @@ impl Parts {
             }
         }
         Ok(page)
+    }
+
+    /// See [`Store::names`](crate::Store::names).
+    pub(super) fn names(&self, index: &Index, location: &Location) -> Result<Vec<u64>> {
+        let prefix = entry_prefix(&self.sealing, location);
+        let records = self.entry_records(index, &prefix)?;
+        let mut names: Vec<u64> = records.iter().map(|record| record.name).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// All records whose keys begin with a location's prefix.
+    pub(super) fn entry_records(&self, index: &Index, prefix: &[u8]) -> Result<Vec<EntryRecord>> {
+        let start = Bound::Included(prefix);
+        let all = index.scan(&self.sealing, prefix, start, ENTRIES_PER_LOCATION_MAX)?;
+        Ok(all
+            .iter()
+            .filter_map(|(_, value)| EntryRecord::decode(value))
+            .collect())
     }
 
     /// See [`Store::expire`](crate::Store::expire).

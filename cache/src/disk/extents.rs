@@ -91,12 +91,13 @@ impl Parts {
         }))
     }
 
-    /// See [`Store::read`](crate::Store::read).
+    /// See [`Store::read`](crate::Store::read), which counts as a request, and [`Store::copy`](crate::Store::copy).
     pub(super) fn read(
         &mut self,
         index: &mut Index,
         location: &Location,
         indexes: &[u8],
+        counts: bool,
     ) -> Result<Vec<Option<Vec<u8>>>> {
         let key = extent_key(&self.sealing, location);
         let Some(mut record) = self.extent_record(index, &key)? else {
@@ -106,7 +107,7 @@ impl Parts {
         wanted.sort_unstable();
         wanted.dedup();
         let mut bodies = self.read_chunks(index, location, &mut record, &wanted)?;
-        if bodies.iter().any(Option::is_some) {
+        if counts && bodies.iter().any(Option::is_some) {
             self.count_request(index, location, &mut record)?;
         }
         Ok(hand_out(indexes, &wanted, &mut bodies))

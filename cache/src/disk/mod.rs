@@ -17,6 +17,7 @@ mod open;
 mod rebuild;
 mod room;
 mod upkeep;
+mod walk;
 
 use std::path::{Path, PathBuf};
 
@@ -31,7 +32,7 @@ use crate::refusals::Refusals;
 use crate::sealing::Sealing;
 use crate::shares::Shares;
 use crate::shelf::Shelf;
-use crate::store::{CacheStats, EntryPage, ExtentInfo, Put, PutEntry, PutExtent, Store};
+use crate::store::{CacheStats, EntryPage, ExtentInfo, HeldPage, Put, PutEntry, PutExtent, Store};
 use crate::validate;
 
 /// Bounds of a store on disk.
@@ -171,11 +172,20 @@ impl Store for SledStore {
         indexes: &[u8],
     ) -> std::result::Result<Vec<Option<Vec<u8>>>, CacheError> {
         validate::indexes(indexes)?;
-        let chunks = self.with_index(|parts, index| parts.read(index, location, indexes))?;
+        let chunks = self.with_index(|parts, index| parts.read(index, location, indexes, true))?;
         let hits = chunks.iter().flatten().count() as u64;
         self.parts.counters.hits += hits;
         self.parts.counters.misses += chunks.len() as u64 - hits;
         Ok(chunks)
+    }
+
+    fn copy(
+        &mut self,
+        location: &Location,
+        indexes: &[u8],
+    ) -> std::result::Result<Vec<Option<Vec<u8>>>, CacheError> {
+        validate::indexes(indexes)?;
+        self.with_index(|parts, index| parts.read(index, location, indexes, false))
     }
 
     fn put_entry(&mut self, put: PutEntry) -> std::result::Result<Put, CacheError> {
@@ -193,6 +203,18 @@ impl Store for SledStore {
         max: usize,
     ) -> std::result::Result<EntryPage, CacheError> {
         self.with_index(|parts, index| parts.entries_at(index, location, after, max))
+    }
+
+    fn held(
+        &mut self,
+        after: Option<&[u8]>,
+        max: usize,
+    ) -> std::result::Result<HeldPage, CacheError> {
+        self.with_index(|parts, index| parts.held(index, after, max))
+    }
+
+    fn names(&mut self, location: &Location) -> std::result::Result<Vec<u64>, CacheError> {
+        self.with_index(|parts, index| parts.names(index, location))
     }
 
     fn put_descriptors(

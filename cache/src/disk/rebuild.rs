@@ -12,6 +12,7 @@ use oboro_crypto::Location;
 use super::entries::entry_key;
 use super::extents::extent_key;
 use super::{Parts, Result};
+use crate::entry_list;
 use crate::evict::Candidate;
 use crate::header::{ChunkName, Content, EntryName};
 use crate::index::{DESCRIPTOR, Index};
@@ -156,6 +157,7 @@ impl Parts {
             slot,
             expires_day: name.expires_day,
             work: name.work,
+            name: entry_list::name(bytes),
         };
         index.put(&self.sealing, &key, &record.encode())
     }

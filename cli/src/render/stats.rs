@@ -44,6 +44,14 @@ pub fn write(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
         (s.entries, "entries"),
     ];
     with_bytes(out, "stored", &what, s.bytes)?;
+    let u = &stats.upkept;
+    let what = [
+        (u.handed_over, "handed over"),
+        (u.repaired, "repaired"),
+        (u.entries, "entries"),
+        (u.failed, "failed"),
+    ];
+    with_bytes(out, "upkeep", &what, u.bytes)?;
     cache(stats, out)?;
     let h = &stats.handshakes;
     row(

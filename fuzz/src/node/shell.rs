@@ -3,12 +3,16 @@
 
 use oboro_core::action::{SinkCommand, SourceCommand, StoreRequest, Task};
 use oboro_core::event::{
-    Computed, DialFailure, PutOutcome, SinkEvent, SourceEvent, StoreOutcome, StoredExtent,
+    Computed, DialFailure, HeldThing, HeldWhat, PutOutcome, SinkEvent, SourceEvent, StoreOutcome,
+    StoredExtent,
 };
 use oboro_core::ids::{DialId, JobId, LinkId, Ticket};
 use oboro_core::{Action, Event};
 use oboro_crypto::LinkPublic;
 use oboro_crypto::entry;
+use oboro_crypto::hash::hash;
+use oboro_crypto::ids::{ExtentId, Location};
+use oboro_crypto::labels;
 
 use super::library::{LIBRARY, WORDS, address, chunk, identity_id, plain_descriptor};
 use super::steps::Outcome;
@@ -138,7 +142,7 @@ fn stored(request: StoreRequest, amount: u8) -> StoreOutcome {
                 references,
             }))
         }
-        StoreRequest::Read { indexes, .. } => {
+        StoreRequest::Read { indexes, .. } | StoreRequest::Copy { indexes, .. } => {
             let chunks = indexes
                 .iter()
                 .map(|&index| (index < amount).then(|| chunk(index)));
@@ -150,6 +154,19 @@ fn stored(request: StoreRequest, amount: u8) -> StoreOutcome {
             let numbered = page.zip(0u8..).map(|(entry, n)| ([n; 16], entry.clone()));
             StoreOutcome::Entries(numbered.collect())
         }
+        StoreRequest::Walk { after, max } => held(after.as_deref(), max, amount),
+        StoreRequest::Tally(locations) => {
+            let told = locations.iter().map(|location| {
+                let references = LIBRARY.references_at(location);
+                let whole = references.map(|all| (1u64 << all.len()) - 1);
+                whole.unwrap_or_default() & (u64::from(amount) * 0x0101_0101)
+            });
+            StoreOutcome::Tallies(told.collect())
+        }
+        StoreRequest::Names(location) => {
+            let entry = LIBRARY.entries.get(&location).filter(|_| amount > 0);
+            StoreOutcome::Names(entry.into_iter().map(|entry| name(entry)).collect())
+        }
         StoreRequest::Descriptors => {
             StoreOutcome::Descriptors((0..amount.min(8)).map(plain_descriptor).collect())
         }
@@ -157,6 +174,47 @@ fn stored(request: StoreRequest, amount: u8) -> StoreOutcome {
         | StoreRequest::ForgetDescriptors(_)
         | StoreRequest::Expire { .. } => StoreOutcome::Done,
     }
+}
+
+/// A page of the library: all its extents, then all its entries; of each page only the first few are there.
+fn held(after: Option<&[u8]>, max: usize, amount: u8) -> StoreOutcome {
+    let places = LIBRARY.extents.keys().chain(LIBRARY.entries.keys());
+    let start = after.and_then(|mark| mark.first().copied()).unwrap_or(0);
+    let (mut things, mut next) = (Vec::new(), None);
+    for (number, location) in (0u8..).zip(places).skip(start.into()) {
+        if things.len() >= max.min(usize::from(amount)) {
+            next = (amount > 0).then(|| vec![number]);
+            break;
+        }
+        let what = match LIBRARY.references_at(location) {
+            Some(references) => HeldWhat::Extent {
+                index: (0..16)
+                    .find(|index| {
+                        let extent = ExtentId::of(&references);
+                        Location::of_extent(&LIBRARY.network.id(), &extent, *index) == *location
+                    })
+                    .unwrap_or_default(),
+                extent: StoredExtent {
+                    present: ((1u64 << references.len()) - 1) as u32,
+                    references,
+                },
+            },
+            None => HeldWhat::Entries {
+                tally: 1 << 48 | u64::from(amount),
+            },
+        };
+        things.push(HeldThing {
+            location: *location,
+            what,
+        });
+    }
+    StoreOutcome::Held(things, next)
+}
+
+/// The short name of an entry.
+fn name(entry: &[u8]) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = hash(labels::RECEIPT, &[entry]);
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
 fn computed(task: Task, amount: u8) -> Computed {

@@ -101,6 +101,24 @@ pub enum StoreRequest {
         /// Which chunks.
         indexes: Vec<u8>,
     },
+    /// The same as `Read`, but not to be counted as demand: the node passes on what it keeps. Answered by `Chunks`.
+    Copy {
+        /// Of which extent.
+        location: Location,
+        /// Which chunks.
+        indexes: Vec<u8>,
+    },
+    /// What is kept, a page at a time, in any order that shows each thing once; answered by `Held`.
+    Walk {
+        /// After which mark of an earlier page.
+        after: Option<Vec<u8>>,
+        /// How many locations at the most.
+        max: usize,
+    },
+    /// One number for what is kept at each of these locations; answered by `Tallies`.
+    Tally(Vec<Location>),
+    /// Names of the entries at a location; answered by `Names`.
+    Names(Location),
     /// Keep a sealed entry; answered by `Put` when it is durable.
     PutEntry {
         /// Where it belongs.

@@ -39,6 +39,12 @@ impl Carriage<'_> {
         Some(stream)
     }
 
+    /// Opens a stream straight to a node, as one storer to another: for nothing that this node's user asked for.
+    pub(crate) fn open_as_storer(&mut self, target: NodeId, ctx: &mut Ctx<'_>) -> Option<StreamId> {
+        let (way, _) = self.view.way(&target)?;
+        self.links.open(&way, Class::Storage, ctx)
+    }
+
     pub(crate) fn write(&mut self, stream: StreamId, bytes: Vec<u8>) {
         match stream {
             StreamId::Link(_) => self.links.write(stream, bytes),

@@ -16,9 +16,22 @@ use crate::wire::message::{Reply, Request};
 /// Which client machine an exchange or ticket belongs to, and the machine's own name for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Owner {
-    Fetch { job: JobId, slot: u64 },
-    Publish { job: JobId, slot: u64 },
-    Search { job: JobId, slot: u64 },
+    Fetch {
+        job: JobId,
+        slot: u64,
+    },
+    Publish {
+        job: JobId,
+        slot: u64,
+    },
+    Search {
+        job: JobId,
+        slot: u64,
+    },
+    /// Not of this node's user: what it keeps for others is passed on.
+    Upkeep {
+        slot: u64,
+    },
 }
 
 /// Who waits for a ticket.
@@ -79,9 +92,13 @@ impl Body {
 }
 
 impl Owner {
-    pub(crate) const fn job(self) -> JobId {
+    /// The job of this node's user; none if nothing of it is at stake.
+    pub(crate) const fn job(self) -> Option<JobId> {
         match self {
-            Self::Fetch { job, .. } | Self::Publish { job, .. } | Self::Search { job, .. } => job,
+            Self::Fetch { job, .. } | Self::Publish { job, .. } | Self::Search { job, .. } => {
+                Some(job)
+            }
+            Self::Upkeep { .. } => None,
         }
     }
 }

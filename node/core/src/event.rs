@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use oboro_crypto::entry::SealedEntry;
 use oboro_crypto::eris::{Capability, Run};
-use oboro_crypto::ids::{LinkPublic, NodeId, Reference};
+use oboro_crypto::ids::{LinkPublic, Location, NodeId, Reference};
 use oboro_crypto::token::KeywordToken;
 
 use crate::command::Command;
@@ -106,6 +106,13 @@ pub enum StoreOutcome {
     Chunks(Vec<Option<Vec<u8>>>),
     /// Encoded sealed entries with their cursors.
     Entries(Vec<([u8; 16], Vec<u8>)>),
+    /// What is kept, and the mark to go on after; none if that was all.
+    Held(Vec<HeldThing>, Option<Vec<u8>>),
+    /// One number for each location asked about, in that order: 0 for nothing, of an extent which chunks are present, of
+    /// entries how many (upper 16 bits) and the sum of their names (lower 48).
+    Tallies(Vec<u64>),
+    /// Names of entries, ascending: of each the first 8 bytes of what a receipt for it names.
+    Names(Vec<u64>),
     /// All descriptors on disk.
     Descriptors(Vec<Vec<u8>>),
     /// Done, nothing to say.
@@ -134,6 +141,32 @@ pub struct StoredExtent {
     pub references: Vec<Reference>,
     /// Which chunks are present.
     pub present: u32,
+}
+
+/// What is kept at one location.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldThing {
+    /// Where.
+    pub location: Location,
+    /// What.
+    pub what: HeldWhat,
+}
+
+/// An extent, or entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeldWhat {
+    /// An extent.
+    Extent {
+        /// Which of its placements.
+        index: u8,
+        /// Its references and which chunks are present.
+        extent: StoredExtent,
+    },
+    /// Entries: one number for all of them, as in `Tallies`.
+    Entries {
+        /// The number.
+        tally: u64,
+    },
 }
 
 /// What a compute thread answered.

@@ -32,6 +32,7 @@ mod shares;
 pub mod stats;
 mod stream;
 pub mod time;
+mod upkeep;
 pub mod wire;
 
 pub use action::{Action, Outbox};

@@ -169,6 +169,11 @@ pub const SERVING_MAX: usize = 128;
 pub const STORE_WAITING_MAX: usize = 2 * SERVING_MAX;
 /// Chunks read from the store at once for one request: 256 KiB, one stream window.
 pub const READ_BATCH: usize = 8;
+/// Questions of other storers, what is kept where, that the store is looking into: each may cost as much as a few pages of
+/// entries. Beyond it: busy.
+pub const TELLING_MAX: usize = 16;
+/// Of which over one link.
+pub const TELLING_PER_LINK_MAX: usize = 2;
 /// Nodes that may hold a location: the nearest, and the next two because views differ (DESIGN 6).
 pub const NEIGHBOURS_OF_LOCATION: usize = 3;
 /// Days an extent is promised for in a receipt.
@@ -177,6 +182,36 @@ pub const EXTENT_DAYS: u32 = 30;
 pub const PRICE_MAX: u8 = 14;
 /// Times one storer may name a higher price for one placement. Beyond it another is asked.
 pub const PRICE_RAISES: u32 = 2;
+
+// Upkeep
+
+/// How often a storer looks through all it keeps for what belongs elsewhere or is missing there. A shorter round would
+/// only ask more often: what it costs to repair is the bytes of what was lost.
+pub const UPKEEP_ROUND: Duration = Duration::from_secs(900);
+/// Between two looks into the store within a round, and before one that did not answer is asked again: a node that only
+/// starts anew is back by then.
+pub const UPKEEP_TICK: Duration = Duration::from_secs(10);
+/// Locations read from the store at one look: 5,700 in a round. Beyond what a round has time for, rounds are longer.
+pub const UPKEEP_BATCH: usize = 64;
+/// Things looked after at once: asked about, waiting, on their way. Beyond it nothing more is read from the store.
+pub const UPKEEP_WANTS_MAX: usize = 256;
+/// Nodes asked at once what they keep. Beyond it they are asked one after another.
+pub const UPKEEP_ASKS: usize = 8;
+/// Extents, or the entries of one location, being passed on at once, so that what others ask for goes on beside it.
+pub const UPKEEP_PUTS: usize = 2;
+/// Bytes of chunks and entries passed on in a second, averaged over what was begun. Beyond it nothing new is begun.
+pub const UPKEEP_BYTES_PER_SECOND: u64 = 1024 * 1024;
+/// Times a thing is tried in one round. Beyond it, it waits for the next.
+pub const UPKEEP_TRIES: u32 = 4;
+/// For how long a node is taken to have what it said it has, or took; a quarter more or less by chance.
+pub const UPKEEP_TRUST: Duration = Duration::from_secs(4 * 3600);
+/// Such answers remembered: some 4 MiB. Beyond it nodes are asked again in each round.
+pub const UPKEEP_KNOWN_MAX: usize = 1 << 17;
+/// Questions that a node leaves unanswered one after another before it is passed over for the time of a round; to leave
+/// unfinished what it is being sent counts for all of them.
+pub const UPKEEP_FAILURES: u32 = 3;
+/// Nodes of which failures are remembered. Beyond it they are asked again in each round.
+pub const UPKEEP_ASIDE_MAX: usize = 256;
 
 // Membership
 
@@ -272,4 +307,5 @@ const _: () = assert!(SERVING_MAX < STREAMS_ACCEPTED_MAX);
 const _: () = assert!(STREAM_LOW_WATER < STREAM_WINDOW as usize);
 const _: () = assert!(FETCH_PARTS_PER_STORER <= FETCH_PARTS);
 const _: () = assert!(PUTS_PER_LINK_MAX <= PUTS_AT_ONCE_MAX);
+const _: () = assert!(2 * UPKEEP_BATCH <= UPKEEP_WANTS_MAX);
 const _: () = assert!(READ_BATCH * 32 * 1024 <= STREAM_WINDOW as usize);

@@ -25,6 +25,7 @@ use crate::search::Searches;
 use crate::serve::Serve;
 use crate::stats::Stats;
 use crate::time::Time;
+use crate::upkeep::Upkeep;
 
 /// What carries streams.
 macro_rules! carriage {
@@ -73,6 +74,8 @@ pub enum Why {
     Publish,
     /// A search is over.
     Search,
+    /// What is kept is looked through.
+    Upkeep,
     /// A new day: what has expired goes.
     Day,
 }
@@ -87,6 +90,7 @@ pub struct Node {
     fetches: Fetches,
     publishes: Publishes,
     searches: Searches,
+    upkeep: Upkeep,
     provider: Arc<dyn oboro_crypto::provider::Provider>,
     rng: ChaCha20Rng,
     stats: Stats,
@@ -103,6 +107,9 @@ impl Node {
     #[must_use]
     pub fn new(config: Config, seed: [u8; 32], now: Time) -> Self {
         let network = config.network;
+        // The same seed, but a stream that nothing else draws from.
+        let mut upkeep_rng = ChaCha20Rng::from_seed(seed);
+        upkeep_rng.set_stream(1);
         let (id, replicas) = (network.id(), network.params.replicas);
         let provider = config.provider;
         let onion = config.onion.public();
@@ -136,6 +143,13 @@ impl Node {
             serve: Serve::new(network.duplicate(), config.storage),
             fetches: Fetches::new(id, replicas, Arc::clone(&provider)),
             publishes: Publishes::new(network.duplicate(), Arc::clone(&provider)),
+            upkeep: Upkeep::new(
+                network.duplicate(),
+                config.id,
+                config.storage && config.listed,
+                Arc::clone(&provider),
+                upkeep_rng,
+            ),
             searches: Searches::new(network),
             exchanges: Exchanges::new(id, Arc::clone(&provider), onions),
             circuits: Circuits::new(setting, now),
@@ -223,6 +237,7 @@ impl Node {
             self.fetches.deadline().map(|at| (at, Why::Fetch)),
             self.publishes.deadline().map(|at| (at, Why::Publish)),
             self.searches.deadline().map(|at| (at, Why::Search)),
+            self.upkeep.deadline().map(|at| (at, Why::Upkeep)),
             Some((tomorrow, Why::Day)),
         ]
         .into_iter()
@@ -325,6 +340,9 @@ impl Node {
             (Waiting::Served(exchange), outcome) => {
                 self.serve.stored(exchange, outcome, &self.peers, &mut ctx)
             }
+            (Waiting::Client(Owner::Upkeep { slot }), outcome) => {
+                self.upkeep.stored(slot, outcome, &mut self.peers, &mut ctx)
+            }
             (Waiting::Descriptors, StoreOutcome::Descriptors(all)) => {
                 self.peers.loaded(all, &mut ctx)
             }
@@ -387,6 +405,7 @@ impl Node {
         self.publishes
             .tick(&mut self.peers, &mut ctx!(self, now, out));
         self.searches.tick(&self.peers, &mut ctx!(self, now, out));
+        self.upkeep.tick(&mut self.peers, &mut ctx!(self, now, out));
     }
 
     fn tick_circuits(&mut self, now: Time, out: &mut Outbox) {

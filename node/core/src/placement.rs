@@ -59,6 +59,33 @@ pub(crate) fn is_responsible(
     nearer < acceptable_rank(index)
 }
 
+/// Who should hold each placement of an extent now: what a publisher would choose that knows of nobody it may not ask.
+/// Those that lately failed, and those in `without`, are passed over as far as a placement's acceptable nodes reach.
+pub(crate) fn holders(
+    directory: &dyn Directory,
+    locations: &[Location],
+    without: &dyn Fn(&NodeId) -> bool,
+) -> Vec<Option<NodeId>> {
+    let mut chosen: Vec<Option<NodeId>> = Vec::with_capacity(locations.len());
+    for (index, location) in (0u8..).zip(locations) {
+        let acceptable = directory.nearest(location, acceptable_rank(index), &|_| true);
+        let holder = acceptable.into_iter().find(|node| {
+            !chosen.contains(&Some(*node)) && !directory.is_suspect(node) && !without(node)
+        });
+        chosen.push(holder);
+    }
+    chosen
+}
+
+/// The nodes other than `own` that should have every entry of a location besides it, nearest first. Of which placement the
+/// entries are is not asked: only nodes that accept any.
+pub(crate) fn sharers(directory: &dyn Directory, own: &NodeId, location: &Location) -> Vec<NodeId> {
+    let mut acceptable = directory.nearest(location, acceptable_rank(0), &|_| true);
+    acceptable.retain(|node| node != own && !directory.is_suspect(node));
+    acceptable.truncate(NEIGHBOURS_OF_LOCATION - 1);
+    acceptable
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -106,6 +133,42 @@ mod tests {
                 used.insert(chosen);
             }
             prop_assert_eq!(used.len(), 4);
+        }
+
+        #[test]
+        fn holders_are_distinct_accept_their_placement_and_are_whom_a_publisher_asks_first(
+            ids in proptest::collection::btree_set(any::<[u8; 32]>(), 2..40),
+            spots in proptest::collection::vec(any::<[u8; 32]>(), 5), sick in any::<prop::sample::Index>()
+        ) {
+            let nodes: Vec<NodeId> = ids.into_iter().map(NodeId).collect();
+            let suspect = nodes[sick.index(nodes.len())];
+            let directory = Plain(nodes.iter().copied().collect(), BTreeSet::from([suspect]));
+            let locations: Vec<Location> = spots.into_iter().map(Location).collect();
+            let chosen = holders(&directory, &locations, &|_| false);
+            let mut used = BTreeSet::new();
+            for (index, (holder, location)) in (0u8..).zip(chosen.iter().zip(&locations)) {
+                let Some(holder) = holder else { continue };
+                let publishers = candidates(&directory, location, index, &|node| used.contains(node))[0];
+                prop_assert_eq!(*holder, publishers);
+                prop_assert!(is_responsible(&directory, holder, location, index));
+                prop_assert!(*holder != suspect && used.insert(*holder));
+            }
+            prop_assert_eq!(used.len(), locations.len().min(nodes.len() - 1));
+        }
+
+        #[test]
+        fn whoever_shares_entries_accepts_them(
+            ids in proptest::collection::btree_set(any::<[u8; 32]>(), 1..20), spot in any::<[u8; 32]>(), own in any::<prop::sample::Index>()
+        ) {
+            let nodes: Vec<NodeId> = ids.into_iter().map(NodeId).collect();
+            let own = nodes[own.index(nodes.len())];
+            let directory = Plain(nodes.iter().copied().collect(), BTreeSet::new());
+            let location = Location(spot);
+            let all = sharers(&directory, &own, &location);
+            prop_assert_eq!(all.len(), 2.min(nodes.len() - 1));
+            for node in all {
+                prop_assert!(node != own && is_responsible(&directory, &node, &location, 0));
+            }
         }
 
         #[test]

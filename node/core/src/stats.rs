@@ -79,8 +79,33 @@ pub struct Stats {
     pub accepted: u64,
     /// Circuits, own and others'.
     pub circuits: CircuitStats,
+    /// What was done so that everything kept is where it belongs.
+    pub upkeep: UpkeepStats,
     /// Answer times of own requests in milliseconds: counts in buckets 1, 2, 4, … 2^15 and above.
     pub latency: [u64; 17],
+}
+
+/// What was counted of upkeep.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UpkeepStats {
+    /// Rounds through the store that were ended.
+    pub rounds: u64,
+    /// Requests to other storers, what they keep.
+    pub requests: u64,
+    /// Locations asked about in them.
+    pub asked: u64,
+    /// Extents given to nodes they belong to more than to us.
+    pub handed_over: u64,
+    /// Extents given to nodes as another placement that was missing.
+    pub repaired: u64,
+    /// Entries given to nodes of their location.
+    pub entries: u64,
+    /// Times a node refused something, busy ones included.
+    pub refused: u64,
+    /// Times a node did not answer, or not as it should.
+    pub failed: u64,
+    /// Bytes of chunks and entries sent.
+    pub bytes: u64,
 }
 
 /// What was counted of circuits.
@@ -172,6 +197,10 @@ pub struct Held {
     pub serving: usize,
     /// Extents being received.
     pub puts: usize,
+    /// Things of others being looked after: asked about, waiting, on their way to where they belong.
+    pub upkeep: usize,
+    /// Answers of other storers remembered for upkeep.
+    pub known: usize,
     /// Requests to the store and to compute threads not yet answered.
     pub tickets: usize,
 }

@@ -74,6 +74,8 @@ fn the_numbers_to_agree_on_are_those_in_the_code() {
         ("CHUNK", message::CHUNK),
         ("EXTENT_CHUNKS_MAX", message::EXTENT_CHUNKS_MAX),
         ("ENTRIES_MAX", message::ENTRIES_MAX),
+        ("TALLIES_MAX", message::TALLIES_MAX),
+        ("NAMES_MAX", message::NAMES_MAX),
         ("NEIGHBOURS_OF_LOCATION", limits::NEIGHBOURS_OF_LOCATION),
         ("STREAM_WINDOW", limits::STREAM_WINDOW as usize),
     ];
@@ -344,6 +346,15 @@ fn request(vector: &Vector) -> Option<Request> {
                 max: vector.value("most"),
             }
         }
+        "message.tally" => {
+            let places = vector.all("location").into_iter();
+            Request::Tally(
+                places
+                    .map(|at| Location(decode(at).try_into().unwrap()))
+                    .collect(),
+            )
+        }
+        "message.names-of" => Request::Names(location()),
         _ => return None,
     })
 }
@@ -358,6 +369,8 @@ fn reply(vector: &Vector) -> Reply {
         }),
         "message.entries" => Reply::Entries(vec![entry(vector)], Some(vector.array("cursor"))),
         "message.none" => Reply::Nothing,
+        "message.tallies" => Reply::Tallies(numbers(vector, "tally")),
+        "message.names" => Reply::Names(numbers(vector, "name")),
         _ => {
             let all = [
                 Refusal::Busy,
@@ -373,6 +386,11 @@ fn reply(vector: &Vector) -> Reply {
             Reply::Refused(cause.unwrap(), vector.value("price"))
         }
     }
+}
+
+fn numbers(vector: &Vector, field: &str) -> Vec<u64> {
+    let all = vector.all(field).into_iter();
+    all.map(|number| number.parse().unwrap()).collect()
 }
 
 /// The bytes of a message are those in the vector; of a long one, length and digest are.

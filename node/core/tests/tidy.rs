@@ -25,7 +25,7 @@ const FORBIDDEN: &[&str] = &[
     "from_entropy",
 ];
 /// Machines that must not know each other.
-const CLIENTS: &[&str] = &["fetch", "publish", "search"];
+const CLIENTS: &[&str] = &["fetch", "publish", "search", "upkeep"];
 
 fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(dir).unwrap() {

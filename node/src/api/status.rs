@@ -172,6 +172,8 @@ pub struct Stats {
     pub served: Served,
     /// What others gave to keep.
     pub stored: Stored,
+    /// Passed on to where it belongs.
+    pub upkept: Upkept,
     /// The cache at work.
     pub cache: CacheWork,
     /// What the node refused, by cause.
@@ -281,6 +283,28 @@ pub struct Stored {
     /// Sealed entries kept.
     pub entries: u64,
     /// Bytes of chunks and entries kept.
+    pub bytes: u64,
+}
+
+/// What was passed on so that everything kept is where it belongs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Upkept {
+    /// Rounds through the cache.
+    pub rounds: u64,
+    /// Things that other storers were asked about.
+    pub asked: u64,
+    /// Extents handed over to nodes they belong to.
+    pub handed_over: u64,
+    /// Extents put back where they were missing.
+    pub repaired: u64,
+    /// Sealed entries shared.
+    pub entries: u64,
+    /// Times another storer refused.
+    pub refused: u64,
+    /// Times one did not answer as it should.
+    pub failed: u64,
+    /// Bytes of chunks and entries sent.
     pub bytes: u64,
 }
 

@@ -14,7 +14,7 @@ use oboro_crypto::network::Network;
 use super::privacy;
 use crate::api::{
     CacheUse, CacheWork, ClassTraffic, Classes, Direction, Handshakes, Latency, NodeState, Peer,
-    PeerState, Served, Stats, Status, Stored, Streams,
+    PeerState, Served, Stats, Status, Stored, Streams, Upkept,
 };
 use crate::clock::Clock;
 use crate::driver::Overview;
@@ -173,6 +173,16 @@ pub(super) fn stats(
             chunks: stats.chunks_stored,
             entries: stats.entries_stored,
             bytes: stats.chunks_stored * CHUNK + stats.entries_stored * ENTRY,
+        },
+        upkept: Upkept {
+            rounds: stats.upkeep.rounds,
+            asked: stats.upkeep.asked,
+            handed_over: stats.upkeep.handed_over,
+            repaired: stats.upkeep.repaired,
+            entries: stats.upkeep.entries,
+            refused: stats.upkeep.refused,
+            failed: stats.upkeep.failed,
+            bytes: stats.upkeep.bytes,
         },
         cache: CacheWork {
             used: cache.used,

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use oboro_cache::{EntryPage, MemoryStore};
+use oboro_cache::{EntryPage, HeldPage, MemoryStore};
 use oboro_crypto::ids::{ExtentId, Location, NetworkId, NodeId};
 
 use super::*;
@@ -47,6 +47,15 @@ impl Store for Watched {
     }
     fn read(&mut self, location: &Location, indexes: &[u8]) -> Done<Vec<Option<Vec<u8>>>> {
         self.inner.read(location, indexes)
+    }
+    fn copy(&mut self, location: &Location, indexes: &[u8]) -> Done<Vec<Option<Vec<u8>>>> {
+        self.inner.copy(location, indexes)
+    }
+    fn held(&mut self, after: Option<&[u8]>, max: usize) -> Done<HeldPage> {
+        self.inner.held(after, max)
+    }
+    fn names(&mut self, location: &Location) -> Done<Vec<u64>> {
+        self.inner.names(location)
     }
     fn put_entry(&mut self, put: PutEntry) -> Done<Put> {
         self.inner.put_entry(put)

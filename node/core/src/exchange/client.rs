@@ -55,7 +55,9 @@ impl Client {
             State::Opening(opening) => {
                 let (session, payload) = opening.finish(message).map_err(|_| WireError::Invalid)?;
                 self.state = State::Open(session);
-                ctx.stats.answered_in(ctx.now.since(self.asked));
+                if self.owner.job().is_some() {
+                    ctx.stats.answered_in(ctx.now.since(self.asked));
+                }
                 Answer::Reply(Reply::decode(&payload)?)
             }
             State::Open(mut session) => {

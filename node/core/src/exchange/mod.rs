@@ -159,7 +159,11 @@ impl Exchanges {
         else {
             return failed(self, Trouble::Broken);
         };
-        let Some(stream) = streams.open(owner.job(), to.lane, to.target, ctx) else {
+        let stream = match owner.job() {
+            Some(job) => streams.open(job, to.lane, to.target, ctx),
+            None => streams.open_as_storer(to.target, ctx),
+        };
+        let Some(stream) = stream else {
             return failed(self, Trouble::Unreachable);
         };
         streams.write(stream, first);

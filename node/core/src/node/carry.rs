@@ -155,6 +155,7 @@ impl Node {
                     Owner::Search { job, slot } => {
                         self.searches.answered(job, slot, answer, peers, &mut ctx)
                     }
+                    Owner::Upkeep { slot } => self.upkeep.answered(slot, answer, peers, &mut ctx),
                 },
                 ExchangeEvent::Served { exchange, ask } => {
                     let link = self

@@ -70,6 +70,7 @@ impl Node {
         held.unsent += unsent;
         held.unread += unread;
         held.puts = self.serve.puts();
+        (held.upkeep, held.known) = self.upkeep.count();
         held.tickets = self.tickets.count();
         held
     }

@@ -181,6 +181,7 @@ impl Peers {
         if let Some(id) = self.view.node_of(remote) {
             let alone = links.greeted().next().is_none();
             self.view.unreachable(&id, alone, ctx.now);
+            self.view.dialled(&id, false);
         }
         if self.neighbours.remove(remote) {
             links.release(remote);
@@ -353,6 +354,7 @@ impl Peers {
             self.bootstrap.succeeded(&remote);
             if let Some(id) = self.view.node_of(&remote) {
                 self.view.succeeded(&id);
+                self.view.dialled(&id, true);
             }
             if self.own.observed(remote, observed.ip()) {
                 self.announce(links, ctx);

@@ -36,6 +36,8 @@ struct Standing {
     verified: Verified,
     fails: u8,
     suspect_until: Time,
+    /// The first and the last time that it could not be dialled since a link to it was up.
+    unreached: Option<(Time, Time)>,
 }
 
 /// Why a descriptor was not taken.
@@ -331,6 +333,20 @@ impl View {
         } else {
             self.standings.insert(*id, standing);
         }
+    }
+
+    /// A link to a node is up, or could not be made. Unlike suspicion this owes nothing to what this node's user asked.
+    pub(crate) fn dialled(&mut self, id: &NodeId, reached: bool) {
+        let now = self.now;
+        self.change(id, |standing| {
+            let first = standing.unreached.map_or(now, |(first, _)| first);
+            standing.unreached = (!reached).then_some((first, now));
+        });
+    }
+
+    /// The first and the last time that a node could not be dialled since a link to it was up.
+    pub(crate) fn unreached(&self, id: &NodeId) -> Option<(Time, Time)> {
+        self.standing(id).unreached
     }
 
     pub(crate) fn set_now(&mut self, now: Time) {

@@ -22,7 +22,7 @@ use crate::limits::{ANNOUNCING_MAX, PLACEMENT_TRIES, PUBLISH_LANES, SEARCH_LANES
 use crate::losses::Losses;
 use crate::peers::Peers;
 use crate::placement::candidates;
-use crate::serve::receipt_parts;
+use crate::serve::is_word_of;
 use crate::wire::message::{Reply, Request};
 
 /// One entry on its way.
@@ -206,19 +206,15 @@ impl Announce {
         let receipt = match (answer, &active.entry) {
             (Answer::Reply(Reply::Receipt(receipt)), Some(entry)) => {
                 let digest = hash(labels::RECEIPT, &[&entry.bytes]);
-                let parts = receipt_parts(
-                    &setting.network.id().0,
-                    &entry.location,
-                    &digest,
-                    receipt.until_day,
-                );
                 receipt.until_day >= entry.expires_day
                     && peers.view().identity(&node).is_some_and(|identity| {
-                        setting.provider.verify(
+                        is_word_of(
                             &identity,
-                            labels::RECEIPT,
-                            &parts.each_ref().map(Vec::as_slice),
-                            &receipt.signature,
+                            receipt,
+                            &setting.network.id(),
+                            &entry.location,
+                            &digest,
+                            setting.provider,
                         )
                     })
             }

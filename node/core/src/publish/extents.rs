@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use oboro_crypto::eris::Run;
 use oboro_crypto::ids::NodeId;
-use oboro_crypto::{labels, work};
 use rand_core::RngCore;
 
 use super::Setting;
@@ -17,10 +16,10 @@ use crate::ids::{Counter, ExchangeId, JobId};
 use crate::limits::{PLACING_MAX, PUBLISH_LANES, VERIFY_ONE_IN};
 use crate::peers::Peers;
 use crate::report::PublishSummary;
-use crate::serve::put::work_context;
-use crate::serve::receipt_parts;
+use crate::serve::is_word_of;
+use crate::serve::put::paid;
 use crate::time::Time;
-use crate::wire::message::{Put, Receipt, Refusal, Reply, Request};
+use crate::wire::message::{Receipt, Refusal, Reply, Request};
 
 /// Chunks given to an exchange at once: a storer is never waited for longer than these take.
 const CHUNKS_AT_ONCE: usize = 8;
@@ -329,18 +328,16 @@ fn is_genuine(
     let (Some(place), Some(identity)) = (placing.spots.get(spot), peers.view().identity(by)) else {
         return false;
     };
-    let digest = placing.extent().0;
-    let parts = receipt_parts(
-        &setting.network.id().0,
-        &place.location,
-        &digest,
-        receipt.until_day,
-    );
-    let parts = parts.each_ref().map(Vec::as_slice);
+    let (network, digest) = (setting.network.id(), placing.extent().0);
     receipt.until_day > ctx.now.day()
-        && setting
-            .provider
-            .verify(&identity, labels::RECEIPT, &parts, &receipt.signature)
+        && is_word_of(
+            &identity,
+            receipt,
+            &network,
+            &place.location,
+            &digest,
+            setting.provider,
+        )
 }
 
 fn ask_put(owner: Owner, placing: &mut Placing, spot: usize, node: NodeId, ctx: &mut Ctx<'_>) {
@@ -349,13 +346,7 @@ fn ask_put(owner: Owner, placing: &mut Placing, spot: usize, node: NodeId, ctx: 
         return;
     };
     let day = ctx.now.day();
-    let context = work_context(&place.location, day, &references);
-    let put = Put {
-        index: place.index,
-        day,
-        work: work::solve(&context, place.price, 0),
-        references,
-    };
+    let put = paid(&place.location, place.index, day, references, place.price);
     let lane = ctx.rng.next_u32() % PUBLISH_LANES;
     let exchange = ctx.ask(owner, lane, node, Request::Put(put));
     place.state = State::Busy {

@@ -5,6 +5,7 @@
 mod gets;
 pub(crate) mod put;
 mod puts;
+mod tell;
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use oboro_crypto::network::Network;
 use oboro_crypto::provider::Provider;
 
 use self::put::Putting;
-pub(crate) use self::puts::receipt_parts;
+pub(crate) use self::puts::is_word_of;
 use crate::action::StoreRequest;
 use crate::effect::{Ctx, Effect, Waiting};
 use crate::event::StoreOutcome;
@@ -43,6 +44,8 @@ enum Serving {
     },
     /// A page of entries is being read.
     Listing { max: usize },
+    /// Another storer is told what is kept where.
+    Telling { link: LinkId },
 }
 
 /// All requests being served. Bounded by the exchanges they ride on; puts have bounds of their own.
@@ -52,6 +55,8 @@ pub(crate) struct Serve {
     serving: BTreeMap<ExchangeId, Serving>,
     /// Puts being received, by the link they come over.
     puts: BTreeMap<LinkId, usize>,
+    /// Storers being told what is kept where, by the link they ask over.
+    telling: BTreeMap<LinkId, usize>,
     /// Requests to the store that are not answered, also for clients that are gone meanwhile.
     waiting: usize,
 }
@@ -63,6 +68,7 @@ impl Serve {
             storage,
             serving: BTreeMap::new(),
             puts: BTreeMap::new(),
+            telling: BTreeMap::new(),
             waiting: 0,
         }
     }
@@ -141,6 +147,12 @@ impl Serve {
                 let max = *max;
                 self.list(id, entries, max, ctx);
             }
+            (Serving::Telling { .. }, StoreOutcome::Tallies(tallies)) => {
+                self.told(id, Reply::Tallies(tallies), ctx);
+            }
+            (Serving::Telling { .. }, StoreOutcome::Names(names)) => {
+                self.told(id, Reply::Names(names), ctx);
+            }
             (_, _) => self.refuse(id, Refusal::Busy, ctx),
         }
     }
@@ -184,14 +196,20 @@ impl Serve {
                 self.store(id, request, ctx);
                 Ok(())
             }
+            Request::Tally(locations) => self.tell(id, link, StoreRequest::Tally(locations), ctx),
+            Request::Names(location) => self.tell(id, link, StoreRequest::Names(location), ctx),
         }
     }
 
-    /// The client is gone. An extent that is on its way to the disk keeps its place until it is there.
+    /// The client is gone. An extent that is on its way to the disk keeps its place until it is there, and so does a
+    /// question that the store is looking into: whoever hangs up must not be able to ask more than who waits.
     fn gone(&mut self, id: ExchangeId) {
-        let being_kept =
-            matches!(self.serving.get(&id), Some(Serving::Putting(putting)) if putting.is_whole());
-        if !being_kept {
+        let at_work = match self.serving.get(&id) {
+            Some(Serving::Putting(putting)) => putting.is_whole(),
+            Some(Serving::Telling { .. }) => true,
+            _ => false,
+        };
+        if !at_work {
             self.done(id);
         }
     }
@@ -212,12 +230,15 @@ impl Serve {
     }
 
     fn done(&mut self, id: ExchangeId) {
-        if let Some(Serving::Putting(putting)) = self.serving.remove(&id)
-            && let Some(count) = self.puts.get_mut(&putting.link)
-        {
+        let (places, link) = match self.serving.remove(&id) {
+            Some(Serving::Putting(putting)) => (&mut self.puts, putting.link),
+            Some(Serving::Telling { link }) => (&mut self.telling, link),
+            _ => return,
+        };
+        if let Some(count) = places.get_mut(&link) {
             *count -= 1;
             if *count == 0 {
-                self.puts.remove(&putting.link);
+                places.remove(&link);
             }
         }
     }

@@ -101,7 +101,7 @@ pub(crate) fn all_of(count: usize) -> u32 {
 }
 
 /// What the work of a put is bound to.
-pub(crate) fn work_context(location: &Location, day: u32, references: &[Reference]) -> [u8; 32] {
+fn work_context(location: &Location, day: u32, references: &[Reference]) -> [u8; 32] {
     let extent = ExtentId::of(references);
     work::context(
         labels::WORK_PUT,
@@ -109,6 +109,23 @@ pub(crate) fn work_context(location: &Location, day: u32, references: &[Referenc
         day,
         &hash(labels::WORK_PUT, &[extent.as_bytes()]),
     )
+}
+
+/// A put with work done for it that is worth so many bits.
+pub(crate) fn paid(
+    location: &Location,
+    index: u8,
+    day: u32,
+    references: Vec<Reference>,
+    price: u8,
+) -> Put {
+    let context = work_context(location, day, &references);
+    Put {
+        index,
+        day,
+        work: work::solve(&context, price, 0),
+        references,
+    }
 }
 
 /// Whether a put carries enough work.

@@ -2,7 +2,7 @@
 
 use oboro_crypto::entry::{EntryError, SealedEntry};
 use oboro_crypto::hash::hash;
-use oboro_crypto::ids::{ExtentId, Location, NodeId, distance};
+use oboro_crypto::ids::{ExtentId, IdentityPublic, Location, NetworkId, NodeId, distance};
 use oboro_crypto::labels;
 use oboro_crypto::provider::Provider;
 
@@ -212,8 +212,22 @@ impl Serve {
     }
 }
 
+/// Whether a receipt is the word of this identity for what has this digest at a location.
+pub(crate) fn is_word_of(
+    by: &IdentityPublic,
+    receipt: &Receipt,
+    network: &NetworkId,
+    location: &Location,
+    digest: &[u8; 32],
+    provider: &dyn Provider,
+) -> bool {
+    let parts = receipt_parts(&network.0, location, digest, receipt.until_day);
+    let parts = parts.each_ref().map(Vec::as_slice);
+    provider.verify(by, labels::RECEIPT, &parts, &receipt.signature)
+}
+
 /// What a receipt's signature is over.
-pub(crate) fn receipt_parts(
+fn receipt_parts(
     network: &[u8; 32],
     location: &Location,
     digest: &[u8; 32],

@@ -8,6 +8,8 @@
 //! | 2 | put | client | placement `u8`, day `u32`, work `u64`, count `u8` (1 to 32), references 32 each |
 //! | 3 | put entry | client | a sealed entry, encoded |
 //! | 4 | query | client | location 32, whether a cursor follows `u8`, cursor 16, at most `u8` (1 to 32) |
+//! | 5 | tally | storer that asks | count `u8` (1 to 64), locations 32 each |
+//! | 6 | names of | storer that asks | location 32 |
 //! | 16 | chunk | either | index `u8`, 32,768 bytes |
 //! | 32 | have | storer | to a get: which of the wanted follow `u32` |
 //! | 33 | send | storer | to a put: which are wanted `u32` |
@@ -15,6 +17,8 @@
 //! | 35 | entries | storer | count `u8` (0 to 32), each length `u16` and bytes; whether more `u8`, cursor 16 |
 //! | 36 | refused | storer | cause `u8`, price `u8` |
 //! | 37 | none | storer | nothing is there |
+//! | 38 | tallies | storer | count `u8` (1 to 64), `u64` each |
+//! | 39 | names | storer | count `u16` (0 to 512), `u64` each, ascending |
 
 use oboro_crypto::entry::SealedEntry;
 use oboro_crypto::eris::BlockSize;
@@ -30,6 +34,10 @@ pub const CHUNK: usize = BlockSize::Large.bytes();
 pub const CHUNK_MESSAGE: usize = CHUNK + 2;
 /// Entries in one answer: what fits a Noise message.
 pub const ENTRIES_MAX: usize = 32;
+/// Locations in one request for tallies: 2 KiB, and as much work for a store as a few pages of entries.
+pub const TALLIES_MAX: usize = 64;
+/// Names in one answer: as many entries as a location has at the most.
+pub const NAMES_MAX: usize = 512;
 /// Where a page of entries ended.
 pub type Cursor = [u8; 16];
 
@@ -56,6 +64,10 @@ pub enum Request {
         /// How many at the most, 1 to [`ENTRIES_MAX`].
         max: u8,
     },
+    /// One number for what is kept at each of these locations, 1 to [`TALLIES_MAX`].
+    Tally(Vec<Location>),
+    /// Short names of all entries at a location.
+    Names(Location),
 }
 
 /// A wish to place an extent. The location follows from the references and the placement.
@@ -86,6 +98,11 @@ pub enum Reply {
     Refused(Refusal, u8),
     /// Nothing is there.
     Nothing,
+    /// What is kept at each location asked about, in that order: 0 for nothing, of an extent which chunks, of entries how
+    /// many (upper 16 bits) and the sum of their names (lower 48).
+    Tallies(Vec<u64>),
+    /// Names of entries, ascending: the first 8 bytes of what a receipt for each names.
+    Names(Vec<u64>),
 }
 
 /// A storer's promise, signed with its identity key over network, location, content and expiry.
@@ -172,6 +189,17 @@ impl Request {
                 put_cursor(&mut out, *after);
                 out.push(*max);
             }
+            Self::Tally(locations) => {
+                out.push(5);
+                put_count8(&mut out, locations.len());
+                locations
+                    .iter()
+                    .for_each(|location| out.extend_from_slice(location.as_bytes()));
+            }
+            Self::Names(location) => {
+                out.push(6);
+                out.extend_from_slice(location.as_bytes());
+            }
         }
         out
     }
@@ -207,6 +235,12 @@ impl Request {
                     max,
                 }
             }
+            5 => {
+                let count = some(reader.count8(TALLIES_MAX)?)?;
+                let locations = (0..count).map(|_| Ok(Location(reader.array()?)));
+                Self::Tally(locations.collect::<Result<_, _>>()?)
+            }
+            6 => Self::Names(Location(reader.array()?)),
             _ => return Err(WireError::Unknown),
         };
         reader.end()?;
@@ -237,6 +271,16 @@ impl Reply {
             }
             Self::Refused(cause, price) => out.extend_from_slice(&[36, *cause as u8, *price]),
             Self::Nothing => out.push(37),
+            Self::Tallies(tallies) => {
+                out.push(38);
+                put_count8(&mut out, tallies.len());
+                put_numbers(&mut out, tallies);
+            }
+            Self::Names(names) => {
+                out.push(39);
+                put_count16(&mut out, names.len());
+                put_numbers(&mut out, names);
+            }
         }
         out
     }
@@ -268,6 +312,18 @@ impl Reply {
                 Self::Refused(*cause, reader.u8()?)
             }
             37 => Self::Nothing,
+            38 => {
+                let count = some(reader.count8(TALLIES_MAX)?)?;
+                Self::Tallies(read_numbers(&mut reader, count)?)
+            }
+            39 => {
+                let count = reader.count16(NAMES_MAX)?;
+                let names = read_numbers(&mut reader, count)?;
+                if !names.is_sorted_by(|one, next| one < next) {
+                    return Err(WireError::Invalid);
+                }
+                Self::Names(names)
+            }
             _ => return Err(WireError::Unknown),
         };
         reader.end()?;
@@ -307,6 +363,12 @@ fn put_mask(out: &mut Vec<u8>, kind: u8, mask: u32) {
     out.extend_from_slice(&mask.to_be_bytes());
 }
 
+fn put_numbers(out: &mut Vec<u8>, numbers: &[u64]) {
+    numbers
+        .iter()
+        .for_each(|number| out.extend_from_slice(&number.to_be_bytes()));
+}
+
 fn put_cursor(out: &mut Vec<u8>, cursor: Option<Cursor>) {
     out.push(u8::from(cursor.is_some()));
     out.extend_from_slice(&cursor.unwrap_or_default());
@@ -317,6 +379,20 @@ fn read_mask(reader: &mut Reader<'_>) -> Result<u32, WireError> {
         0 => Err(WireError::Invalid),
         mask => Ok(mask),
     }
+}
+
+/// A count that is not 0.
+fn some(count: usize) -> Result<usize, WireError> {
+    if count == 0 {
+        return Err(WireError::Invalid);
+    }
+    Ok(count)
+}
+
+fn read_numbers(reader: &mut Reader<'_>, count: usize) -> Result<Vec<u64>, WireError> {
+    (0..count)
+        .map(|_| Ok(u64::from_be_bytes(reader.array()?)))
+        .collect()
 }
 
 fn read_cursor(reader: &mut Reader<'_>) -> Result<Option<Cursor>, WireError> {
@@ -335,10 +411,7 @@ fn read_entry(reader: &mut Reader<'_>) -> Result<Vec<u8>, WireError> {
 
 fn read_put(reader: &mut Reader<'_>) -> Result<Put, WireError> {
     let (index, day, work) = (reader.u8()?, reader.u32()?, reader.u64()?);
-    let count = reader.count8(EXTENT_CHUNKS_MAX)?;
-    if count == 0 {
-        return Err(WireError::Invalid);
-    }
+    let count = some(reader.count8(EXTENT_CHUNKS_MAX)?)?;
     let references = (0..count)
         .map(|_| Ok(Reference(reader.array()?)))
         .collect::<Result<_, _>>()?;
@@ -351,130 +424,5 @@ fn read_put(reader: &mut Reader<'_>) -> Result<Put, WireError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn any_request() -> impl Strategy<Value = Request> {
-        prop_oneof![
-            (any::<[u8; 32]>(), 1u32..).prop_map(|(at, wanted)| Request::Get {
-                location: Location(at),
-                wanted
-            }),
-            (
-                any::<u8>(),
-                any::<u32>(),
-                any::<u64>(),
-                proptest::collection::vec(any::<[u8; 32]>(), 1..=32)
-            )
-                .prop_map(|(index, day, work, references)| Request::Put(Put {
-                    index,
-                    day,
-                    work,
-                    references: references.into_iter().map(Reference).collect(),
-                })),
-            any::<u8>().prop_map(|fill| Request::PutEntry(vec![fill; SealedEntry::ENCODED_LEN])),
-            (
-                any::<[u8; 32]>(),
-                proptest::option::of(any::<[u8; 16]>()),
-                1u8..=32
-            )
-                .prop_map(|(at, after, max)| Request::Query {
-                    location: Location(at),
-                    after,
-                    max
-                }),
-        ]
-    }
-
-    fn any_reply() -> impl Strategy<Value = Reply> {
-        prop_oneof![
-            (1u32..).prop_map(Reply::Have),
-            (1u32..).prop_map(Reply::Send),
-            (any::<u32>(), any::<u8>()).prop_map(|(until_day, fill)| Reply::Receipt(Receipt {
-                until_day,
-                signature: Signature([fill; 64])
-            })),
-            (
-                proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..40), 0..=32),
-                any::<Option<[u8; 16]>>()
-            )
-                .prop_map(|(entries, more)| Reply::Entries(entries, more)),
-            (0usize..6, any::<u8>())
-                .prop_map(|(cause, price)| Reply::Refused(Refusal::ALL[cause], price)),
-            Just(Reply::Nothing),
-        ]
-    }
-
-    #[test]
-    fn messages_have_these_bytes() {
-        let get = Request::Get {
-            location: Location([7; 32]),
-            wanted: 3,
-        };
-        assert_eq!(get.encode(), [&[1][..], &[7; 32], &[0, 0, 0, 3]].concat());
-        assert_eq!(Reply::Refused(Refusal::Price, 12).encode(), [36, 2, 12]);
-        assert_eq!(Reply::Nothing.encode(), [37]);
-    }
-
-    #[test]
-    fn every_refusal_reads_back_as_itself() {
-        for cause in Refusal::ALL {
-            assert_eq!(
-                Reply::decode(&Reply::Refused(cause, 1).encode()),
-                Ok(Reply::Refused(cause, 1))
-            );
-        }
-    }
-
-    #[test]
-    fn a_chunk_reads_back_and_nothing_shorter_does() {
-        let bytes = encode_chunk(31, &[5; CHUNK]);
-        assert_eq!(bytes.len(), CHUNK_MESSAGE);
-        assert_eq!(decode_chunk(&bytes), Ok((31, &[5u8; CHUNK][..])));
-        assert_eq!(decode_chunk(&bytes[..CHUNK]), Err(WireError::Truncated));
-        assert_eq!(
-            decode_chunk(&encode_chunk(32, &[5; CHUNK])),
-            Err(WireError::Invalid)
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn requests_round_trip_and_end_exactly(request in any_request(), cut in any::<prop::sample::Index>()) {
-            let mut bytes = request.encode();
-            prop_assert!(Request::decode(&bytes[..cut.index(bytes.len())]).is_err());
-            prop_assert_eq!(Request::decode(&bytes), Ok(request));
-            bytes.push(0);
-            prop_assert!(Request::decode(&bytes).is_err());
-        }
-
-        #[test]
-        fn replies_round_trip_and_end_exactly(reply in any_reply(), cut in any::<prop::sample::Index>()) {
-            let mut bytes = reply.encode();
-            prop_assert!(Reply::decode(&bytes[..cut.index(bytes.len())]).is_err());
-            prop_assert_eq!(Reply::decode(&bytes), Ok(reply));
-            bytes.push(0);
-            prop_assert!(Reply::decode(&bytes).is_err());
-        }
-
-        #[test]
-        fn damaged_messages_never_panic_and_are_canonical(
-            request in any_request(), reply in any_reply(), at in any::<prop::sample::Index>(), to in any::<u8>()
-        ) {
-            let mut bytes = request.encode();
-            let place = at.index(bytes.len());
-            bytes[place] = to;
-            if let Ok(read) = Request::decode(&bytes) {
-                prop_assert_eq!(read.encode(), bytes);
-            }
-            let mut bytes = reply.encode();
-            let place = at.index(bytes.len());
-            bytes[place] = to;
-            if let Ok(read) = Reply::decode(&bytes) {
-                prop_assert_eq!(read.encode(), bytes);
-            }
-        }
-    }
-}
+#[path = "message_tests.rs"]
+mod tests;

@@ -258,6 +258,9 @@ fn requests() -> Vec<Request> {
             after: Some([1; 16]),
             max: 1,
         },
+        Request::Tally(vec![location]),
+        Request::Tally(vec![location; 64]),
+        Request::Names(location),
     ]
 }
 
@@ -286,6 +289,10 @@ fn replies() -> Vec<Reply> {
         Reply::Entries(vec![entry; 32], Some([2; 16])),
         Reply::Refused(Refusal::Price, 12),
         Reply::Nothing,
+        Reply::Tallies(vec![0, u64::MAX]),
+        Reply::Tallies(vec![7; 64]),
+        Reply::Names(vec![]),
+        Reply::Names((0..512).collect()),
     ]
 }
 

@@ -357,7 +357,10 @@ fn known_by(said: &[u8]) -> Option<Vec<u8>> {
 
 fn location(request: &Request, network: &NetworkId) -> Location {
     match request {
-        Request::Get { location, .. } | Request::Query { location, .. } => *location,
+        Request::Get { location, .. }
+        | Request::Query { location, .. }
+        | Request::Names(location) => *location,
+        Request::Tally(locations) => locations[0],
         Request::Put(put) => {
             Location::of_extent(network, &ExtentId::of(&put.references), put.index)
         }

@@ -86,7 +86,13 @@ pub(super) fn store(request: &StoreRequest, out: &mut Vec<u8>) {
             chunks.iter().for_each(|chunk| out.extend_from_slice(chunk));
         }
         StoreRequest::Extent(location) => out.extend_from_slice(&location.0),
-        StoreRequest::Read { location, indexes } => {
+        StoreRequest::Walk { after, max } => {
+            out.extend_from_slice(after.as_deref().unwrap_or_default());
+            put(out, *max as u64);
+        }
+        StoreRequest::Tally(all) => all.iter().for_each(|at| out.extend_from_slice(&at.0)),
+        StoreRequest::Names(location) => out.extend_from_slice(&location.0),
+        StoreRequest::Read { location, indexes } | StoreRequest::Copy { location, indexes } => {
             out.extend_from_slice(&location.0);
             out.extend_from_slice(indexes);
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use oboro_cache::entry_list;
 use oboro_core::Event;
 use oboro_core::ids::{DialId, LinkId};
 use oboro_core::wire::control::Control;
@@ -103,6 +104,8 @@ pub struct Puppet {
     network: NetworkId,
     extents: BTreeMap<Location, Vec<Vec<u8>>>,
     pub entries: BTreeMap<Location, Vec<Vec<u8>>>,
+    /// What it says it keeps, whatever it does keep.
+    pub boasts: BTreeMap<Location, u64>,
     links: BTreeMap<LinkId, BTreeMap<u32, Talk>>,
     rng: ChaCha20Rng,
 }
@@ -127,6 +130,7 @@ impl World {
             network: self.network.id(),
             extents: BTreeMap::new(),
             entries: BTreeMap::new(),
+            boasts: BTreeMap::new(),
             links: BTreeMap::new(),
             rng,
         });
@@ -519,6 +523,15 @@ impl Puppet {
             Request::Put(put) => self.put(talk, put, day),
             Request::PutEntry(bytes) => self.put_entry(bytes),
             Request::Query { location, .. } => self.query(&location),
+            Request::Tally(locations) => {
+                let tallies = locations.iter().map(|location| self.tally(location));
+                vec![Say::Reply(Reply::Tallies(tallies.collect())), Say::Close]
+            }
+            Request::Names(location) => {
+                let mut names = self.names(&location);
+                names.sort_unstable();
+                vec![Say::Reply(Reply::Names(names)), Say::Close]
+            }
         }
     }
 
@@ -610,6 +623,21 @@ impl Puppet {
             _ => Reply::Entries(held, None),
         };
         vec![Say::Reply(reply), Say::Close]
+    }
+
+    fn tally(&self, location: &Location) -> u64 {
+        if let Some(boast) = self.boasts.get(location) {
+            return *boast;
+        }
+        if let Some(chunks) = self.extents.get(location) {
+            return u64::from(u32::MAX >> (32 - chunks.len()));
+        }
+        entry_list::tally(&self.names(location))
+    }
+
+    fn names(&self, location: &Location) -> Vec<u64> {
+        let held = self.entries.get(location).into_iter().flatten();
+        held.map(|entry| entry_list::name(entry)).collect()
     }
 
     fn receipt(&self, location: &Location, digest: &[u8; 32], until_day: u32) -> Say {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use oboro_cache::{Put, PutEntry, PutExtent, Store};
 use oboro_core::action::{SinkCommand, SourceCommand, StoreRequest, Task};
 use oboro_core::event::{
-    Computed, DialFailure, PutOutcome, SinkEvent, SourceEvent, StoreOutcome, StoredExtent,
+    Computed, DialFailure, HeldThing, HeldWhat, PutOutcome, SinkEvent, SourceEvent, StoreOutcome,
+    StoredExtent,
 };
 use oboro_core::ids::{JobId, LinkId};
 use oboro_core::{Action, Event};
@@ -293,6 +294,17 @@ fn keep(machine: &mut Machine, request: StoreRequest) -> Option<StoreOutcome> {
             }
             StoreOutcome::Chunks(chunks)
         }
+        StoreRequest::Copy { location, indexes } => {
+            StoreOutcome::Chunks(store.copy(&location, &indexes).unwrap())
+        }
+        StoreRequest::Walk { after, max } => {
+            let page = store.held(after.as_deref(), max).unwrap();
+            StoreOutcome::Held(page.held.into_iter().map(held_thing).collect(), page.next)
+        }
+        StoreRequest::Tally(all) => {
+            StoreOutcome::Tallies(all.iter().map(|at| store.tally(at).unwrap()).collect())
+        }
+        StoreRequest::Names(location) => StoreOutcome::Names(store.names(&location).unwrap()),
         StoreRequest::PutEntry {
             location,
             bytes,
@@ -327,6 +339,23 @@ fn keep(machine: &mut Machine, request: StoreRequest) -> Option<StoreOutcome> {
             StoreOutcome::Done
         }
     })
+}
+
+fn held_thing(held: oboro_cache::Held) -> HeldThing {
+    let what = match held.what {
+        oboro_cache::HeldWhat::Extent { index, info } => HeldWhat::Extent {
+            index,
+            extent: StoredExtent {
+                references: info.references,
+                present: info.present,
+            },
+        },
+        oboro_cache::HeldWhat::Entries { tally } => HeldWhat::Entries { tally },
+    };
+    HeldThing {
+        location: held.location,
+        what,
+    }
 }
 
 fn compute(network: &Network, task: Task) -> Computed {

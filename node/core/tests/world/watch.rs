@@ -49,9 +49,13 @@ impl World {
             StoreRequest::PutExtent { location, .. }
             | StoreRequest::Extent(location)
             | StoreRequest::Read { location, .. }
+            | StoreRequest::Copy { location, .. }
             | StoreRequest::PutEntry { location, .. }
-            | StoreRequest::Entries { location, .. } => Some(*location),
-            StoreRequest::PutDescriptors(_)
+            | StoreRequest::Entries { location, .. }
+            | StoreRequest::Names(location) => Some(*location),
+            StoreRequest::Walk { .. }
+            | StoreRequest::Tally(_)
+            | StoreRequest::PutDescriptors(_)
             | StoreRequest::ForgetDescriptors(_)
             | StoreRequest::Descriptors
             | StoreRequest::Expire { .. } => None,
