@@ -2,7 +2,7 @@
 //! outcome, but nothing is secret. What is wrongly keyed, changed on the way, replayed or out of order is refused as the
 //! real thing would refuse it; a signature is checked for real once and then remembered for all nodes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use oboro_crypto::circuit::{
@@ -28,6 +28,8 @@ const HEAD: usize = 32 + TAG;
 pub struct CheapProvider {
     signatures: Mutex<BTreeMap<([u8; 64], u64), bool>>,
     chunks: Mutex<BTreeMap<Reference, u64>>,
+    /// Bytes that many nodes keep, once.
+    kept: Mutex<BTreeSet<Arc<[u8]>>>,
 }
 
 impl CheapProvider {
@@ -120,6 +122,16 @@ impl Provider for CheapProvider {
         let genuine = by.verify(label, parts, signature);
         lock(&self.signatures).insert(key, genuine);
         genuine
+    }
+
+    fn keep(&self, bytes: &[u8]) -> Arc<[u8]> {
+        let mut kept = lock(&self.kept);
+        if let Some(same) = kept.get(bytes) {
+            return Arc::clone(same);
+        }
+        let fresh: Arc<[u8]> = Arc::from(bytes);
+        kept.insert(Arc::clone(&fresh));
+        fresh
     }
 
     fn chunk_matches(&self, refs: &[Reference], chunks: &[&[u8]]) -> Vec<bool> {

@@ -3,27 +3,40 @@
 //! Only time and a long absence change a guard (I4): whoever could make it change by failing, delaying or flooding
 //! could make it change until it is one of his own. A standby stands in while a guard has been away for ten minutes,
 //! and no longer.
+//!
+//! A guard is chosen once it has shown that it carries circuits: one that drops everything would otherwise be kept for
+//! months. Until an answer has come back over it, it is on trial, and another is drawn after so many circuits that did
+//! not hold that an honest one is hardly ever lost to others on the way. From then on nothing it does changes it.
 
 use oboro_crypto::ids::{LinkPublic, NodeId};
 use rand_core::RngCore;
 
 use super::path;
-use crate::limits::{GUARD_ABSENT_DAYS, GUARD_AWAY, GUARD_DAYS, GUARDS, MIDDLE_DAYS, MIDDLES};
+use crate::limits::{
+    GUARD_ABSENT_DAYS, GUARD_AWAY, GUARD_DAYS, GUARDS, MIDDLE_DAYS, MIDDLES, TRIAL_BUILDS,
+    TRIAL_FALLS,
+};
 use crate::peers::View;
 use crate::time::Time;
 use crate::wire::WireError;
 use crate::wire::codec::Reader;
 use crate::wire::listing::Listing;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 struct Guard {
     node: NodeId,
-    /// The day it was chosen, and the day it is given up.
+    /// The day it was first used, and the day it is given up. 0 and 0: it has only stood by, and its time has not begun:
+    /// standbys that aged while they wait would bring more and more nodes before this one in a year.
     since: u32,
     until: u32,
     /// Since which day it is in no view; 0: it is in ours.
     absent: u32,
+    /// Whether an answer has come back over it.
+    proven: bool,
+    /// Circuits over it that were built and did not hold, and that were not built, before that. Not kept on disk.
+    fell: u32,
+    unbuilt: u32,
     /// Since when it cannot be reached. Not kept on disk: a restart tries anew.
     away: Option<Time>,
 }
@@ -51,7 +64,11 @@ impl Guards {
     pub(super) fn in_use(&self, now: Time) -> Option<InUse> {
         let place = |(index, guard): (usize, &Guard)| InUse {
             node: guard.node,
-            since: guard.since,
+            since: if guard.since == 0 {
+                now.day()
+            } else {
+                guard.since
+            },
             standby: index > 0,
             away: guard.away.is_some(),
         };
@@ -77,6 +94,43 @@ impl Guards {
             .take(count)
             .map(|guard| guard.node)
             .collect()
+    }
+
+    /// Whether a node is a guard of which it is not known yet whether it carries circuits.
+    pub(super) fn is_on_trial(&self, node: &NodeId) -> bool {
+        self.guards
+            .iter()
+            .any(|guard| guard.node == *node && !guard.proven)
+    }
+
+    /// An answer came back over a guard.
+    pub(super) fn held(&mut self, node: &NodeId) {
+        for guard in &mut self.guards {
+            if guard.node == *node && !guard.proven {
+                guard.proven = true;
+                self.changed = true;
+            }
+        }
+    }
+
+    /// A circuit over a guard came to nothing, for which its link is not to blame. Says whether the guard is given up:
+    /// only one on trial is.
+    pub(super) fn fell(&mut self, node: &NodeId, built: bool) -> bool {
+        let Some(index) = self.guards.iter().position(|guard| guard.node == *node) else {
+            return false;
+        };
+        let guard = &mut self.guards[index];
+        if built {
+            guard.fell += 1;
+        } else {
+            guard.unbuilt += 1;
+        }
+        let over = !guard.proven && (guard.fell >= TRIAL_FALLS || guard.unbuilt >= TRIAL_BUILDS);
+        if over {
+            self.guards.remove(index);
+            self.changed = true;
+        }
+        over
     }
 
     /// Guards and middles: those on whose ids much depends.
@@ -150,7 +204,7 @@ impl Guards {
         }
         let before = self.guards.len() + self.middles.len();
         self.guards.retain(|guard| {
-            today < guard.until
+            (guard.since == 0 || today < guard.until)
                 && (guard.absent == 0 || today < guard.absent.saturating_add(GUARD_ABSENT_DAYS))
         });
         // An unsettled view does not know yet who is still there: after a start nobody is.
@@ -164,14 +218,24 @@ impl Guards {
             let Some(node) = self.draw(view, own, rng) else {
                 break;
             };
-            let days = GUARD_DAYS.0 + rng.next_u32() % (GUARD_DAYS.1 + 1);
             self.guards.push(Guard {
                 node,
-                since: today,
-                until: today.saturating_add(days),
+                since: 0,
+                until: 0,
                 absent: 0,
+                proven: false,
+                fell: 0,
+                unbuilt: 0,
                 away: None,
             });
+            self.changed = true;
+        }
+        let here = self.guards.iter().position(|guard| guard.is_here(now));
+        if let Some(guard) = self.guards.get_mut(here.unwrap_or(0))
+            && guard.since == 0
+        {
+            let days = GUARD_DAYS.0 + rng.next_u32() % (GUARD_DAYS.1 + 1);
+            (guard.since, guard.until) = (today, today.saturating_add(days));
             self.changed = true;
         }
         // While there is no choice among middles, a set of them would only fix the exits.
@@ -206,7 +270,7 @@ impl Guards {
         core::mem::take(&mut self.changed).then(|| self.encode())
     }
 
-    /// Version `u8`, count `u8`, guards (node id, since `u32`, until `u32`, absent `u32`), count `u8`, middles (node id,
+    /// Version `u8`, count `u8`, guards (node id, since `u32`, until `u32`, absent `u32`, proven `u8` 0 or 1), count `u8`, middles (node id,
     /// until `u32`); days since the epoch.
     fn encode(&self) -> Vec<u8> {
         let mut out = vec![VERSION, u8::try_from(self.guards.len()).unwrap_or(u8::MAX)];
@@ -215,6 +279,7 @@ impl Guards {
             for day in [guard.since, guard.until, guard.absent] {
                 out.extend_from_slice(&day.to_be_bytes());
             }
+            out.push(u8::from(guard.proven));
         }
         out.push(u8::try_from(self.middles.len()).unwrap_or(u8::MAX));
         for (node, until) in &self.middles {
@@ -233,11 +298,19 @@ impl Guards {
         for _ in 0..reader.count8(GUARDS)? {
             let node = NodeId(reader.array()?);
             let (since, until, absent) = (reader.u32()?, reader.u32()?, reader.u32()?);
+            let proven = match reader.u8()? {
+                0 => false,
+                1 => true,
+                _ => return Err(WireError::Invalid),
+            };
             all.guards.push(Guard {
                 node,
                 since,
                 until,
                 absent,
+                proven,
+                fell: 0,
+                unbuilt: 0,
                 away: None,
             });
         }

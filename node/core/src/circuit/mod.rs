@@ -21,6 +21,7 @@ use std::sync::Arc;
 use oboro_crypto::handshake::ReplayWindow;
 use oboro_crypto::ids::{NetworkId, NodeId};
 use oboro_crypto::provider::Provider;
+use rand_core::RngCore;
 
 use self::end::EndEvent;
 use self::guard::Guards;
@@ -305,6 +306,10 @@ impl Circuits {
                         for node in &own.path {
                             self.doubts.remove(node);
                         }
+                        let trial = own.path.first();
+                        if trial.is_some_and(|guard| self.guards.is_on_trial(guard)) {
+                            own.probe(ctx.rng.next_u64(), ctx.now);
+                        }
                         ctx.stats.circuits.built += 1;
                         ctx.stats.circuits.built_in(took);
                         let due = own.due_at();
@@ -380,6 +385,9 @@ impl Circuits {
         let Some(events) = own.cell(body, ctx.now) else {
             return self.fail(id, Cause::Broken, links, ctx);
         };
+        if let Some(guard) = own.path.first() {
+            self.guards.held(guard);
+        }
         self.dirty.insert(id);
         self.next_tick = self.next_tick.min(own.due_at());
         for event in events {

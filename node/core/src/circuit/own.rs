@@ -60,6 +60,10 @@ pub(super) struct Own {
     used: Time,
     heard: Time,
     rtt: Duration,
+    /// The longest of late: on bad lines one round trip says little of the next.
+    slowest: Duration,
+    /// Whether anything came back over it.
+    proven: bool,
     probe: Option<(u64, Time)>,
     /// Cells received since the beginning of the present round trip.
     epoch: Time,
@@ -85,6 +89,8 @@ impl Own {
             used: now,
             heard: now,
             rtt: Duration::ZERO,
+            slowest: Duration::ZERO,
+            proven: false,
             probe: None,
             epoch: now,
             epoch_cells: 0,
@@ -97,6 +103,11 @@ impl Own {
 
     pub(super) const fn is_building(&self) -> bool {
         matches!(self.state, State::Building(_))
+    }
+
+    /// Whether anything came back over it.
+    pub(super) const fn is_proven(&self) -> bool {
+        self.proven
     }
 
     /// Whether it may take a stream to a node.
@@ -112,6 +123,7 @@ impl Own {
             State::Building(building) => {
                 self.state = State::Ready(building.finish(body)?);
                 self.rtt = now.since(self.began);
+                self.slowest = self.rtt;
                 (self.used, self.heard, self.epoch) = (now, now, now);
                 Ok(self.rtt)
             }
@@ -127,13 +139,14 @@ impl Own {
         };
         let payload = layers.open(&mut body).ok()?;
         let events = self.end.read(payload).ok()?;
-        (self.heard, self.used) = (now, now);
+        (self.heard, self.used, self.proven) = (now, now, true);
         self.measure(now);
         for event in &events {
             if let (EndEvent::Echo(nonce), Some((asked, at))) = (event, self.probe)
                 && *nonce == asked
             {
                 self.rtt = now.since(at).max(Duration::from_micros(100));
+                self.slowest = self.rtt.max(self.slowest / 2);
                 self.probe = None;
             }
         }
@@ -189,25 +202,25 @@ impl Own {
             }
             State::Building(_) => Due::Nothing,
             State::Broken => Due::Fail(Cause::Broken),
-            State::Ready(_) if self.streams.is_empty() => {
-                let old = now.since(self.began) >= CIRCUIT_LIFE;
-                let idle = now.since(self.used) >= CIRCUIT_IDLE;
-                if old || idle {
-                    Due::Close
-                } else {
-                    Due::Nothing
-                }
-            }
             State::Ready(_) => match self.probe {
-                Some((_, at)) if self.heard >= at => {
-                    // Something came, if not the echo: asked anew when it is quiet again.
-                    self.quiet(now)
+                // Something came, if not the echo: asked anew when it is quiet again.
+                Some((_, at)) if self.heard <= at => {
+                    if now.since(at) >= PROBE_PATIENCE + self.slowest * 4 {
+                        Due::Fail(Cause::Silent)
+                    } else {
+                        Due::Nothing
+                    }
                 }
-                Some((_, at)) if now.since(at) >= PROBE_PATIENCE + self.rtt * 4 => {
-                    Due::Fail(Cause::Silent)
+                _ if self.streams.is_empty() => {
+                    let old = now.since(self.began) >= CIRCUIT_LIFE;
+                    let idle = now.since(self.used) >= CIRCUIT_IDLE;
+                    if old || idle {
+                        Due::Close
+                    } else {
+                        Due::Nothing
+                    }
                 }
-                Some(_) => Due::Nothing,
-                None => self.quiet(now),
+                _ => self.quiet(now),
             },
         }
     }
@@ -217,18 +230,18 @@ impl Own {
         match &self.state {
             State::Building(_) => self.began + BUILD_PATIENCE,
             State::Broken => self.began,
-            State::Ready(_) if self.streams.is_empty() => {
-                (self.began + CIRCUIT_LIFE).min(self.used + CIRCUIT_IDLE)
-            }
             State::Ready(_) => match self.probe {
-                Some((_, at)) if self.heard < at => at + PROBE_PATIENCE + self.rtt * 4,
+                Some((_, at)) if self.heard <= at => at + PROBE_PATIENCE + self.slowest * 4,
+                _ if self.streams.is_empty() => {
+                    (self.began + CIRCUIT_LIFE).min(self.used + CIRCUIT_IDLE)
+                }
                 _ => self.quiet_at(),
             },
         }
     }
 
     fn quiet_at(&self) -> Time {
-        self.heard.max(self.began) + PROBE_AFTER + self.rtt * 2
+        self.heard.max(self.began) + PROBE_AFTER + self.slowest * 2
     }
 
     fn quiet(&self, now: Time) -> Due {

@@ -139,7 +139,10 @@ impl Circuits {
             return Err(Without::Later);
         }
         let avoid: BTreeSet<NodeId> = target.copied().into_iter().collect();
-        let (middles, now) = (self.guards.middles(), ctx.now);
+        // What the middles do must not decide about a guard on trial: they are few, and some may be hostile.
+        let trial = self.guards.is_on_trial(&guard.node);
+        let middles = if trial { vec![] } else { self.guards.middles() };
+        let now = ctx.now;
         let doubted = |node: &NodeId| {
             view.suspects(node) || self.doubts.get(node).is_some_and(|&until| until > now)
         };
@@ -213,6 +216,12 @@ impl Circuits {
         self.holders.remove(&own.hop);
         links.destroy(own.hop);
         self.dirty.remove(&id);
+        if let Some(guard) = own.path.first()
+            && how != Loss::Guard
+            && !own.is_proven()
+        {
+            self.guards.fell(guard, how == Loss::Circuit);
+        }
         if how != Loss::Guard {
             self.doubt(own.path.get(1..).unwrap_or_default(), ctx.now);
             self.build_again = ctx.now + REST;

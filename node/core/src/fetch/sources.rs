@@ -8,6 +8,9 @@ use crate::limits::FETCH_PARTS_PER_STORER;
 use crate::peers::Unasked;
 use crate::placement::{Directory, candidates};
 
+/// How much further down the nodes of a placement stand whose nearest is not asked.
+const BEHIND: usize = 8;
+
 /// How one storer has done so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Record {
@@ -40,7 +43,9 @@ pub(super) struct Candidate {
 /// What candidates are compared by, least first: suspect, rank with doubt, badness, parts asked now, chance.
 type Likelihood = (bool, usize, u32, usize, u32);
 
-/// Everybody who may hold an extent, over all its placements, each node once for each placement.
+/// Everybody who may hold an extent, over all its placements, each node once for each placement. Where the one to ask
+/// first may not be asked, the whole placement comes last: an exit that knows the file would see from the next in the
+/// line that somebody was passed over, and soon who (docs/simulation.md, table `unasked`).
 pub(super) fn all(
     directory: &dyn Directory,
     network: &NetworkId,
@@ -51,11 +56,14 @@ pub(super) fn all(
     let mut found = Vec::new();
     for index in 0..replicas {
         let location = Location::of_extent(network, extent, index);
+        let first = directory.nearest(&location, 1, &|_| true);
+        let passed_over = first.first().is_some_and(|node| unasked.has(node));
+        let behind = if passed_over { BEHIND } else { 0 };
         let nodes = candidates(directory, &location, index, &|node| unasked.has(node));
         found.extend(nodes.into_iter().enumerate().map(|(rank, node)| Candidate {
             node,
             location,
-            rank,
+            rank: rank + behind,
         }));
     }
     found

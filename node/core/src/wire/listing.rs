@@ -20,7 +20,6 @@ const ID: usize = 97;
 const ISSUED: usize = 129;
 const VALID: usize = 133;
 const ROLES: usize = 135;
-const CAPACITY: usize = 136;
 const COUNT: usize = 137;
 const NOTHING: [u8; 32] = [0; 32];
 
@@ -98,11 +97,6 @@ impl Listing {
             relay: byte & 1 != 0,
             storage: byte & 2 != 0,
         }
-    }
-
-    pub(crate) fn capacity(&self) -> u8 {
-        let [capacity] = self.array(CAPACITY);
-        capacity
     }
 
     /// When it stops being valid.
@@ -188,7 +182,6 @@ pub(crate) mod tests {
             prop_assert_eq!(listing.issued(), descriptor.issued);
             prop_assert_eq!(listing.expires(), descriptor.expires());
             prop_assert_eq!(listing.roles(), descriptor.roles);
-            prop_assert_eq!(listing.capacity(), descriptor.capacity);
             prop_assert_eq!(listing.addresses(), descriptor.addresses);
         }
 

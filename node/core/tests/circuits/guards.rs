@@ -11,7 +11,7 @@ use crate::world::World;
 
 const USER: usize = 3;
 /// Bytes of a guard that is kept: its id, and three days.
-const KEPT: usize = 44;
+const KEPT: usize = 45;
 
 fn settled(seed: u8) -> World {
     let mut world = World::with_hops(8, seed, 3);
@@ -42,10 +42,11 @@ fn kept(world: &World) -> Vec<(NodeId, [u32; 3])> {
 
 /// The same as bytes.
 fn keep(guards: &[(NodeId, [u32; 3])]) -> Vec<u8> {
-    let mut bytes = vec![1, guards.len() as u8];
+    let mut bytes = vec![2, guards.len() as u8];
     for (node, days) in guards {
         bytes.extend_from_slice(&node.0);
         days.iter().for_each(|day| bytes.extend(day.to_be_bytes()));
+        bytes.push(1);
     }
     bytes.push(0);
     bytes
@@ -132,7 +133,8 @@ fn a_restart_with_what_was_kept_keeps_the_guard() {
         begin_anew(&mut world, Some(keep(&[(*node, *days)])));
         assert_eq!(world.machines[world.guard_of(USER)].id, *node);
         let now = kept(&world);
-        assert_eq!((now[0].0, now[0].1, now.len()), (*node, *days, GUARDS));
+        assert_eq!((now[0].0, now.len()), (*node, GUARDS));
+        assert!(now[0].1 == *days || days[0] == 0, "{now:?}");
     }
 }
 
@@ -142,12 +144,15 @@ fn nothing_on_disk_but_a_whole_list_is_believed() {
     let today = world.now.day();
     let stranger = NodeId([0x77; 32]);
     let whole = keep(&[(stranger, [today, today + 100, 0])]);
-    let damaged: [Vec<u8>; 5] = [
+    let mut neither = whole.clone();
+    neither[2 + KEPT - 1] = 2;
+    let damaged: [Vec<u8>; 6] = [
+        neither,
         vec![],
         vec![9; 200],
         whole[..whole.len() - 1].to_vec(),
         [whole.as_slice(), &[0]].concat(),
-        [&[2], &whole[1..]].concat(),
+        [&[3], &whole[1..]].concat(),
     ];
     for bytes in damaged {
         begin_anew(&mut world, Some(bytes));
@@ -165,8 +170,10 @@ fn nothing_on_disk_but_a_whole_list_is_believed() {
 fn time_and_a_long_absence_replace_a_guard_and_nothing_less() {
     let mut world = settled(35);
     let today = world.now.day();
-    let (node, [since, until, _]) = kept(&world)[1];
-    assert!(since == today && (120..=270).contains(&(until - today)));
+    let (node, days) = kept(&world)[1];
+    assert_eq!(days, [0; 3], "the time of a standby has not begun");
+    let (_, [since, until, _]) = kept(&world)[0];
+    assert!(since == today && (240..=420).contains(&(until - today)));
     // Its last day.
     begin_anew(
         &mut world,
@@ -176,7 +183,9 @@ fn time_and_a_long_absence_replace_a_guard_and_nothing_less() {
     // Its time is over.
     begin_anew(&mut world, Some(keep(&[(node, [since - 130, today, 0])])));
     assert!(
-        kept(&world).iter().all(|guard| guard.1[0] == today),
+        kept(&world)
+            .iter()
+            .all(|guard| guard.1[0] == today || guard.1[0] == 0),
         "{:?}",
         kept(&world)
     );
@@ -223,4 +232,55 @@ fn failing_slow_and_flooded_circuits_do_not_change_the_guard() {
     world.run(Duration::from_secs(30));
     assert!(world.fetch(USER, &capability).is_ok());
     assert_eq!(world.guard_of(USER), guard);
+}
+
+/// Whether anything came back over a node's guards, as it keeps it.
+fn proven(world: &World, machine: usize) -> Vec<bool> {
+    let bytes = world.machines[machine].guards.as_ref().expect("kept");
+    let count = usize::from(bytes[1]);
+    let guards = bytes[2..2 + count * KEPT].chunks(KEPT);
+    guards.map(|guard| guard[KEPT - 1] == 1).collect()
+}
+
+#[test]
+fn a_guard_that_never_carried_anything_is_given_up_and_another_tried() {
+    let mut world = World::with_hops(12, 37, 3);
+    // A quarter of all takes part in circuits and drops what goes through them, from the beginning.
+    let droppers: Vec<usize> = (0..12).filter(|machine| machine % 4 == 0).collect();
+    for &machine in &droppers {
+        world.machines[machine].drops = true;
+    }
+    world.run(Duration::from_secs(400));
+    for machine in (0..12).filter(|machine| !droppers.contains(machine)) {
+        let guard = world.guard_of(machine);
+        assert!(
+            !droppers.contains(&guard),
+            "{machine} is stuck with {guard}"
+        );
+        assert!(proven(&world, machine)[0]);
+    }
+    // It carried something once: nothing it does later changes it.
+    let guard = world.guard_of(USER);
+    world.machines[guard].drops = true;
+    world.run(Duration::from_secs(1200));
+    assert_eq!(world.guard_of(USER), guard);
+}
+
+#[test]
+fn others_who_drop_do_not_cost_an_honest_guard_its_place() {
+    let mut world = World::with_hops(20, 38, 3);
+    world.run(Duration::from_secs(1));
+    for machine in [3, 7, 11, 15] {
+        world.machines[machine].drops = true;
+    }
+    let first: Vec<usize> = (0..20).map(|machine| world.guard_of(machine)).collect();
+    world.run(Duration::from_secs(400));
+    for (machine, &guard) in first.iter().enumerate() {
+        if ![machine, guard]
+            .iter()
+            .any(|node| [3, 7, 11, 15].contains(node))
+        {
+            assert_eq!(world.guard_of(machine), guard, "of {machine}");
+        }
+    }
 }

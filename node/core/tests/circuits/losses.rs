@@ -26,7 +26,7 @@ fn slow_world(seed: u8, length: usize) -> (World, Capability, Vec<u8>) {
 fn middles(world: &World, machine: usize) -> Vec<usize> {
     let kept = world.machines[machine].guards.as_ref().expect("kept");
     let guards = usize::from(kept[1]);
-    let rest = &kept[2 + guards * 44..];
+    let rest = &kept[2 + guards * 45..];
     assert_eq!(rest.len(), 1 + usize::from(rest[0]) * 36);
     rest[1..]
         .chunks(36)
@@ -96,7 +96,7 @@ fn when_all_but_the_guard_drop_everything_a_job_ends_with_a_word_and_the_guard_s
     let began = world.now;
     let failure = world.fetch(USER, &capability);
     assert!(
-        matches!(failure, Err(Failure::NoCircuit { tried: 1..=3 })),
+        matches!(failure, Err(Failure::NoCircuit { tried: 1..=4 })),
         "{failure:?}"
     );
     assert!(world.now.since(began) < Duration::from_secs(90));

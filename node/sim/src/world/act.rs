@@ -6,7 +6,8 @@ use std::time::Duration;
 use oboro_cache::{Put, PutEntry, PutExtent, Store};
 use oboro_core::action::{SinkCommand, SourceCommand, StoreRequest, Task};
 use oboro_core::event::{
-    Computed, DialFailure, PutOutcome, SinkEvent, SourceEvent, StoreOutcome, StoredExtent,
+    Computed, DialFailure, HeldThing, HeldWhat, PutOutcome, SinkEvent, SourceEvent, StoreOutcome,
+    StoredExtent,
 };
 use oboro_core::ids::{DialId, JobId, LinkId, Ticket};
 use oboro_core::wire::descriptor::Descriptor;
@@ -222,6 +223,23 @@ impl World {
             StoreRequest::Read { location, indexes } => store
                 .read(&location, &indexes)
                 .map_or(StoreOutcome::Failed, StoreOutcome::Chunks),
+            StoreRequest::Copy { location, indexes } => store
+                .copy(&location, &indexes)
+                .map_or(StoreOutcome::Failed, StoreOutcome::Chunks),
+            StoreRequest::Walk { after, max } => match store.held(after.as_deref(), max) {
+                Ok(page) => {
+                    StoreOutcome::Held(page.held.into_iter().map(held_thing).collect(), page.next)
+                }
+                Err(_) => StoreOutcome::Failed,
+            },
+            StoreRequest::Tally(all) => all
+                .iter()
+                .map(|location| store.tally(location))
+                .collect::<Result<_, _>>()
+                .map_or(StoreOutcome::Failed, StoreOutcome::Tallies),
+            StoreRequest::Names(location) => store
+                .names(&location)
+                .map_or(StoreOutcome::Failed, StoreOutcome::Names),
             StoreRequest::PutEntry {
                 location,
                 bytes,
@@ -375,5 +393,22 @@ impl World {
                     && Some(index) != but
                     && self.now.since(machine.since) >= SETTLED
             })
+    }
+}
+
+fn held_thing(held: oboro_cache::Held) -> HeldThing {
+    let what = match held.what {
+        oboro_cache::HeldWhat::Extent { index, info } => HeldWhat::Extent {
+            index,
+            extent: StoredExtent {
+                references: info.references,
+                present: info.present,
+            },
+        },
+        oboro_cache::HeldWhat::Entries { tally } => HeldWhat::Entries { tally },
+    };
+    HeldThing {
+        location: held.location,
+        what,
     }
 }
