@@ -30,6 +30,8 @@ pub struct Report {
     pub corrupt: u64,
     /// Jobs whose node left before they were over: neither done nor failed.
     pub interrupted: u64,
+    /// Times a user was told that the guard is away, waited as long as was said, and tried again.
+    pub waited_for_guard: u64,
     /// What the oracle saw.
     pub storage: Storage,
     /// What it cost.
@@ -233,12 +235,13 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "  views    {:.1} of {} there; circuits {} built, {:?} failed; {} jobs interrupted, {} files corrupt; {} steps",
+            "  views    {:.1} of {} there; circuits {} built, {:?} failed; {} jobs interrupted, {} waited for the guard, {} files corrupt; {} steps",
             self.view_mean,
             self.up_at_end,
             self.circuits_built,
             self.circuits_failed,
             self.interrupted,
+            self.waited_for_guard,
             self.corrupt,
             self.steps
         )?;

@@ -23,6 +23,8 @@ use crate::wire::codec::Reader;
 use crate::wire::listing::Listing;
 
 const VERSION: u8 = 2;
+/// The version before guards were on trial: theirs are taken as proven.
+const VERSION_UNTRIED: u8 = 1;
 
 struct Guard {
     node: NodeId,
@@ -291,17 +293,21 @@ impl Guards {
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, WireError> {
         let mut reader = Reader::new(bytes);
-        if reader.u8()? != VERSION {
+        let version = reader.u8()?;
+        if ![VERSION, VERSION_UNTRIED].contains(&version) {
             return Err(WireError::Unknown);
         }
         let mut all = Self::default();
         for _ in 0..reader.count8(GUARDS)? {
             let node = NodeId(reader.array()?);
             let (since, until, absent) = (reader.u32()?, reader.u32()?, reader.u32()?);
-            let proven = match reader.u8()? {
-                0 => false,
-                1 => true,
-                _ => return Err(WireError::Invalid),
+            let proven = match version {
+                VERSION_UNTRIED => true,
+                _ => match reader.u8()? {
+                    0 => false,
+                    1 => true,
+                    _ => return Err(WireError::Invalid),
+                },
             };
             all.guards.push(Guard {
                 node,

@@ -105,6 +105,11 @@ impl Own {
         matches!(self.state, State::Building(_))
     }
 
+    /// Since when it has been waiting for something to come back.
+    pub(super) fn waits_since(&self) -> Time {
+        self.probe.map_or(self.began, |(_, at)| at)
+    }
+
     /// Whether anything came back over it.
     pub(super) const fn is_proven(&self) -> bool {
         self.proven

@@ -170,6 +170,7 @@ impl Circuits {
         let Some((way, _)) = hops.first() else {
             return Err(Without::Later);
         };
+        links.ask(&way.link, ctx);
         let keys: Vec<Hop> = hops.iter().map(|(_, hop)| *hop).collect();
         let minute = u32::try_from(ctx.now.secs() / 60).unwrap_or(u32::MAX);
         let created = self.provider.create(&keys, &self.network, minute, ctx.rng);
@@ -282,6 +283,9 @@ impl Circuits {
         for (id, due) in dues {
             match due {
                 Due::Nothing => {}
+                Due::Fail(Cause::Silent) if self.guard_is_silent(id, view, links, ctx) => {
+                    self.fail(id, Cause::GuardLink, links, ctx);
+                }
                 Due::Fail(cause) => self.fail(id, cause, links, ctx),
                 Due::Close => self.close_own(id, links),
                 Due::Probe => {
@@ -289,6 +293,9 @@ impl Circuits {
                     if let Some(own) = self.own.get_mut(&id) {
                         own.probe(nonce, ctx.now);
                         self.dirty.insert(id);
+                        if let Some(known) = own.path.first().and_then(|node| view.get(node)) {
+                            links.ask(&known.link(), ctx);
+                        }
                     }
                 }
             }
@@ -298,6 +305,34 @@ impl Circuits {
             self.place(stream, view, links, ctx);
         }
         self.build_ahead(view, links, ctx);
+    }
+
+    /// Whether it is the guard that says nothing, and no relay behind it: then its link is closed, to be dialled anew.
+    fn guard_is_silent(
+        &self,
+        id: CircuitId,
+        view: &View,
+        links: &mut Links,
+        ctx: &mut Ctx<'_>,
+    ) -> bool {
+        let Some(own) = self.own.get(&id) else {
+            return false;
+        };
+        let Some(link) = own
+            .path
+            .first()
+            .and_then(|node| view.get(node))
+            .map(crate::wire::listing::Listing::link)
+        else {
+            return false;
+        };
+        let silent = links
+            .heard(&link)
+            .is_some_and(|heard| heard <= own.waits_since());
+        if silent {
+            links.shut_all(&link, ctx);
+        }
+        silent
     }
 
     /// Builds circuits for whoever comes.

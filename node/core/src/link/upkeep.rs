@@ -1,11 +1,16 @@
 //! What time and scarcity do to links and streams: pings, patience, room for new ones. Knows no peer's merit.
 
 use super::mux::Link;
+use oboro_crypto::ids::LinkPublic;
+
 use super::{Control, Ctx, LinkId, Links, Place, Stream, Time};
 use crate::limits::{
     LINK_IDLE, LINKS_MAX, PING_EVERY, PING_TOGETHER, STREAM_LINGER, STREAMS_ACCEPTED_MAX,
 };
 use crate::stats::Held;
+
+/// A link over which something came, or was asked for, within this is not asked again.
+const ASK_AGAIN: core::time::Duration = core::time::Duration::from_secs(1);
 
 impl Links {
     /// When something is due at the latest.
@@ -42,6 +47,32 @@ impl Links {
                 link.asked = ctx.now;
             }
             self.give_up_lingering(id, ctx);
+        }
+    }
+
+    /// Asks a node over its links whether it lives, if nothing was heard of it and it was not asked lately.
+    pub(crate) fn ask(&mut self, remote: &LinkPublic, ctx: &mut Ctx<'_>) {
+        for id in self.by_remote.get(remote).cloned().unwrap_or_default() {
+            let quiet = self.links.get(&id).is_some_and(|link| {
+                let last = link.heard.max(link.asked);
+                !link.closing && ctx.now.since(last) >= ASK_AGAIN
+            });
+            if quiet {
+                self.ping(id, ctx);
+            }
+        }
+    }
+
+    /// When a node was last heard over a link.
+    pub(crate) fn heard(&self, remote: &LinkPublic) -> Option<Time> {
+        let all = self.by_remote.get(remote)?.iter();
+        all.filter_map(|id| Some(self.links.get(id)?.heard)).max()
+    }
+
+    /// Closes all links to a node.
+    pub(crate) fn shut_all(&mut self, remote: &LinkPublic, ctx: &mut Ctx<'_>) {
+        for id in self.by_remote.get(remote).cloned().unwrap_or_default() {
+            self.shut(id, ctx);
         }
     }
 

@@ -8,10 +8,13 @@ use oboro_core::limits::{
 use oboro_core::wire::cell::CellFrame;
 use oboro_core::wire::control::Control;
 use oboro_core::wire::frame::Frame;
+use oboro_core::{Failure, Report};
 
 use crate::content;
 use crate::stranger::{Circuit, Stranger, is_destroyed};
 use crate::world::World;
+
+const USER: usize = 2;
 
 fn settled(seed: u8) -> World {
     let mut world = World::with_hops(6, seed, 3);
@@ -122,4 +125,30 @@ fn three_circuits_are_ready_all_the_time_and_new_ones_take_their_places() {
     assert_eq!(ready(&world), CIRCUITS_READY);
     let held = world.machines[3].node.held();
     assert!(held.streams == 0 && held.exchanges == 0, "{held:?}");
+}
+
+#[test]
+fn a_guard_that_says_nothing_any_more_is_noticed_by_the_first_circuit_that_waits() {
+    let mut world = World::with_hops(9, 66, 3);
+    world.settle_circuits();
+    let capability = world.publish(1, "somewhere", &crate::content(300_000));
+    let guard = world.guard_of(USER);
+    // It is gone, and nobody is told.
+    world.machines[guard].alive = false;
+    let job = world.begin_fetch(USER, &capability, None);
+    let noticed = world.run_until(Duration::from_secs(12), |world| {
+        let standing = world.machines[USER].node.standing(world.now);
+        standing.guard.is_some_and(|guard| !guard.linked)
+    });
+    assert!(
+        noticed,
+        "a link says nothing for 90 seconds before it is closed for that alone"
+    );
+    assert!(world.run_until(Duration::from_secs(300), |world| world.is_over(USER, job)));
+    let failure = world.machines[USER].reports[&job].last();
+    assert!(
+        matches!(failure, Some(Report::Failed(Failure::GuardAway { .. }))),
+        "no relay is blamed for it"
+    );
+    assert_eq!(world.guard_of(USER), guard, "nor is the guard changed (I4)");
 }

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use oboro_core::ids::JobId;
-use oboro_core::{Command, Event, Report};
+use oboro_core::{Command, Event, Failure, Report};
 use oboro_crypto::entry;
 
 use super::work::{File, Job, Sink, encoder};
-use super::{Due, World, chance};
+use super::{Due, Wish, World, chance};
 use crate::scenario::What;
 
+/// Times a user waits for the guard and tries again.
+const AGAIN_MAX: u32 = 3;
 /// Results that a user looks at.
 const FIRST: usize = 20;
 
@@ -181,21 +183,14 @@ impl World {
         let Some(machine) = self.somebody(Some(publisher)) else {
             return;
         };
-        let file = &self.files[number];
-        let Some(capability) = file.capability.clone() else {
-            return;
-        };
-        let sink = Sink::new(self.scenario.seed, file.number, file.length);
-        let job = self.job();
-        let command = Command::Fetch {
-            job,
-            capability: Box::new(capability),
-            resume: None,
-            fewer_hops: false,
-        };
         self.tally.fetched.begun += 1;
-        let (file, begun) = (number, self.now);
-        self.command(machine, job, Job::Fetch { file, begun, sink }, command);
+        let wish = Wish {
+            file: number,
+            fetch: true,
+            begun: self.now,
+            again: 0,
+        };
+        self.wish(machine, wish);
     }
 
     pub(super) fn begin_search(&mut self) {
@@ -207,16 +202,61 @@ impl World {
         let Some(machine) = self.somebody(Some(self.files[number].publisher)) else {
             return;
         };
-        let job = self.job();
-        let command = Command::Search {
-            job,
-            words: vec![self.files[number].word.clone()],
-            patience: Duration::from_secs(30),
-            fewer_hops: false,
-        };
         self.tally.searched.begun += 1;
-        let (file, begun, found) = (number, self.now, None);
-        self.command(machine, job, Job::Search { file, begun, found }, command);
+        let wish = Wish {
+            file: number,
+            fetch: false,
+            begun: self.now,
+            again: 0,
+        };
+        self.wish(machine, wish);
+    }
+
+    /// A user asks a node for something.
+    pub(super) fn wish(&mut self, machine: usize, wish: Wish) {
+        let Wish {
+            file: number,
+            fetch,
+            begun,
+            again,
+        } = wish;
+        let file = &self.files[number];
+        let Some(capability) = file.capability.clone() else {
+            return;
+        };
+        let sink = Sink::new(self.scenario.seed, file.number, file.length);
+        let words = vec![file.word.clone()];
+        let id = self.job();
+        let (job, command) = if fetch {
+            let job = Job::Fetch {
+                file: number,
+                begun,
+                again,
+                sink,
+            };
+            let command = Command::Fetch {
+                job: id,
+                capability: Box::new(capability),
+                resume: None,
+                fewer_hops: false,
+            };
+            (job, command)
+        } else {
+            let job = Job::Search {
+                file: number,
+                begun,
+                again,
+                found: None,
+            };
+            let command = Command::Search {
+                job: id,
+                words,
+                patience: Duration::from_secs(30),
+                fewer_hops: false,
+            };
+            (job, command)
+        };
+        self.command(machine, id, job, command);
     }
 
     fn again(&mut self, due: Due, per_minute: f64) {
@@ -235,6 +275,11 @@ impl World {
     /// A node tells its user something.
     pub(super) fn reported(&mut self, index: usize, id: JobId, report: Report) {
         let now = self.now;
+        if let Report::Failed(Failure::GuardAway { wait_secs }) = report
+            && self.try_again(index, id, wait_secs)
+        {
+            return self.over(index, id);
+        }
         let Some(job) = self.machines[index].jobs.get_mut(&id) else {
             return;
         };
@@ -254,7 +299,12 @@ impl World {
                 }
                 true
             }
-            (Job::Search { file, begun, found }, Report::Found { hits, last, .. }) => {
+            (
+                Job::Search {
+                    file, begun, found, ..
+                },
+                Report::Found { hits, last, .. },
+            ) => {
                 let right = self.files[*file].capability.as_ref();
                 if found.is_none()
                     && hits
@@ -274,7 +324,7 @@ impl World {
             }
             (Job::Rubbish { .. }, Report::Published { .. }) => true,
             (job, Report::Failed(failure)) => {
-                let why = failure.to_string();
+                let why = told(&failure);
                 match job {
                     Job::Publish { .. } => self.tally.published.failed(&why),
                     Job::Fetch { .. } => self.tally.fetched.failed(&why),
@@ -286,11 +336,60 @@ impl World {
             _ => false,
         };
         if over {
-            self.machines[index].jobs.remove(&id);
-            if self.machines[index].jobs.is_empty() {
-                self.busy.remove(&index);
-            }
+            self.over(index, id);
         }
+    }
+
+    fn over(&mut self, index: usize, id: JobId) {
+        self.machines[index].jobs.remove(&id);
+        if self.machines[index].jobs.is_empty() {
+            self.busy.remove(&index);
+        }
+    }
+
+    /// The guard is away: its user does what the message says, and tries again when another stands in for it.
+    fn try_again(&mut self, index: usize, id: JobId, wait_secs: u32) -> bool {
+        let machine = &self.machines[index];
+        let wish = match machine.jobs.get(&id) {
+            Some(&Job::Fetch {
+                file, begun, again, ..
+            }) => Wish {
+                file,
+                fetch: true,
+                begun,
+                again,
+            },
+            Some(&Job::Search {
+                file, begun, again, ..
+            }) => Wish {
+                file,
+                fetch: false,
+                begun,
+                again,
+            },
+            _ => return false,
+        };
+        let at = self.now + Duration::from_secs(u64::from(wait_secs) + 5);
+        if wish.again >= AGAIN_MAX || at + Duration::from_secs(120) > self.end {
+            return false;
+        }
+        let again = Wish {
+            again: wish.again + 1,
+            ..wish
+        };
+        self.tally.waited();
+        self.queue.push(at, Due::Again(index, machine.life, again));
+        true
+    }
+}
+
+/// What a user is told, without the figures in it.
+fn told(failure: &Failure) -> String {
+    match failure {
+        Failure::GuardAway { .. } => "the guard does not answer".to_owned(),
+        Failure::NoCircuit { .. } => "no circuit holds".to_owned(),
+        Failure::NotRetrievable { .. } => "found but not retrievable".to_owned(),
+        other => other.to_string(),
     }
 }
 

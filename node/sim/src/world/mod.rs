@@ -56,6 +56,15 @@ const WARM: Duration = Duration::from_secs(60);
 /// A descriptor: when it was issued, in seconds, and its bytes.
 type Issued = (u32, Arc<[u8]>);
 
+/// What a user wants: a file, or its word found.
+#[derive(Clone, Copy)]
+struct Wish {
+    file: usize,
+    fetch: bool,
+    begun: Time,
+    again: u32,
+}
+
 /// What is to happen.
 enum Due {
     /// A node has something to take, in this life.
@@ -82,6 +91,8 @@ enum Due {
     Publish,
     Fetch,
     Search,
+    /// A user tries again, having waited for the guard.
+    Again(usize, u32, Wish),
     /// The oracle looks.
     Look,
     /// A flooder floods.
@@ -360,6 +371,13 @@ impl World {
             Due::Publish => self.begin_publish(),
             Due::Fetch => self.begin_fetch(),
             Due::Search => self.begin_search(),
+            Due::Again(machine, life, wish) => {
+                if self.machines[machine].life == life && self.machines[machine].is_up() {
+                    self.wish(machine, wish);
+                } else {
+                    self.tally.interrupted(1);
+                }
+            }
             Due::Look => {
                 self.look();
                 self.queue.push(self.now + LOOK_EVERY, Due::Look);

@@ -58,6 +58,7 @@ pub(super) struct Tally {
     pub(super) searched: Sort,
     pub(super) corrupt: u64,
     interrupted: u64,
+    waited: u64,
     records: u64,
     looks: Vec<Look>,
 }
@@ -65,6 +66,10 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) fn interrupted(&mut self, jobs: usize) {
         self.interrupted += jobs as u64;
+    }
+
+    pub(super) const fn waited(&mut self) {
+        self.waited += 1;
     }
 
     pub(super) fn sent(&mut self, records: usize) {
@@ -103,6 +108,7 @@ impl Tally {
             search: self.searched.report(),
             corrupt: self.corrupt,
             interrupted: self.interrupted,
+            waited_for_guard: self.waited,
             storage: Storage {
                 files: last.files,
                 available_least: with_files()

@@ -100,6 +100,8 @@ pub(super) enum Job {
     Fetch {
         file: usize,
         begun: Time,
+        /// How often it was begun again after waiting for the guard, as the user was told.
+        again: u32,
         sink: Sink,
     },
     /// What a flooder publishes.
@@ -109,6 +111,7 @@ pub(super) enum Job {
     Search {
         file: usize,
         begun: Time,
+        again: u32,
         found: Option<Time>,
     },
 }
