@@ -233,6 +233,12 @@ pub const PER_NETWORK_MIN: u32 = 8;
 pub const NEIGHBOURS: usize = 8;
 /// Nodes to start from that are remembered. Beyond it the oldest is forgotten.
 pub const BOOTSTRAP_MAX: usize = 64;
+/// Nodes that went out of the view and are looked for. Beyond it one of them, by chance, gives its place.
+pub const MISSED_MAX: usize = 256;
+/// Days one is looked for.
+pub const MISSED_DAYS: u32 = 14;
+/// How often one of them is dialled.
+pub const MISSED_EVERY: Duration = Duration::from_secs(300);
 /// How often views are compared with a neighbour.
 pub const GOSSIP_EVERY: Duration = Duration::from_secs(20);
 /// How often news is told at the most, with jitter; after a quiet time an eighth of it is waited. What is told together

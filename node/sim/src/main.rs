@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::{Parser, Subcommand};
-use oboro_sim::{Report, Scenario, World};
+use clap::{Args, Parser, Subcommand};
+use oboro_sim::{Report, Scenario, World, models};
 
 /// Simulates networks of Oboro nodes: the real core, thousands of times, in one process.
 #[derive(Parser)]
@@ -20,88 +20,92 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Runs scenarios and prints what came out. Exits 1 if one misses what it expects.
-    Run {
-        /// Scenario files (TOML).
-        #[arg(required = true)]
-        scenarios: Vec<PathBuf>,
-        /// Begin chance here instead of where the scenario says.
+    /// Runs scenarios and prints what came out. Exits 1 if one misses what it expects or is worse than before.
+    Run(Order),
+    /// Prints tables of small models: the ancestors, the attacks on them, and the same on Oboro's rules.
+    Table {
+        /// Which; all if none is named.
+        names: Vec<String>,
+        /// Where chance begins.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Trials for each row, instead of what the table is made for.
         #[arg(long)]
-        seed: Option<u64>,
-        /// Nodes, instead of what the scenario says.
-        #[arg(long)]
-        nodes: Option<usize>,
-        /// Minutes, instead of what the scenario says.
-        #[arg(long)]
-        minutes: Option<u64>,
-        /// Print reports as JSON, one a line.
+        trials: Option<u32>,
+        /// Print JSON, one table a line.
         #[arg(long)]
         json: bool,
-        /// Write reports into this directory, NAME.json each.
-        #[arg(long)]
-        out: Option<PathBuf>,
-        /// Compare with reports in this directory: exits 1 if one is worse.
-        #[arg(long)]
-        baseline: Option<PathBuf>,
     },
 }
 
+#[derive(Args)]
+struct Order {
+    /// Scenario files (TOML).
+    #[arg(required = true)]
+    scenarios: Vec<PathBuf>,
+    /// Begin chance here instead of where the scenario says: a failure is a seed.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Nodes, instead of what the scenario says.
+    #[arg(long)]
+    nodes: Option<usize>,
+    /// Minutes, instead of what the scenario says.
+    #[arg(long)]
+    minutes: Option<u64>,
+    /// Print reports as JSON, one a line.
+    #[arg(long)]
+    json: bool,
+    /// Write reports into this directory, NAME.json each.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Compare with reports in this directory: fewer jobs done, or 5 % more records, is worse.
+    #[arg(long)]
+    baseline: Option<PathBuf>,
+}
+
 fn main() -> ExitCode {
-    let Arguments {
-        command:
-            Command::Run {
-                scenarios,
-                seed,
-                nodes,
-                minutes,
-                json,
-                out,
-                baseline,
-            },
-    } = Arguments::parse();
+    match Arguments::parse().command {
+        Command::Run(order) => run(&order),
+        Command::Table {
+            names,
+            seed,
+            trials,
+            json,
+        } => tables(&names, seed, trials, json),
+    }
+}
+
+/// Prints tables of models: all, or those named.
+fn tables(wanted: &[String], seed: u64, trials: Option<u32>, json: bool) -> ExitCode {
+    let all: Vec<String> = if wanted.is_empty() {
+        models::names()
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect()
+    } else {
+        wanted.to_vec()
+    };
+    for name in all {
+        match models::run(&name, seed, trials) {
+            Ok(table) if json => println!("{}", serde_json::to_string(&table).unwrap_or_default()),
+            Ok(table) => println!("{table}\n"),
+            Err(why) => {
+                eprintln!("{why}");
+                return ExitCode::from(2);
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn run(order: &Order) -> ExitCode {
     let mut bad = false;
-    for path in scenarios {
-        let mut scenario = match read(&path) {
-            Ok(scenario) => scenario,
+    for path in &order.scenarios {
+        match run_one(path, order) {
+            Ok(right) => bad |= !right,
             Err(why) => {
                 eprintln!("{}: {why}", path.display());
                 return ExitCode::from(2);
-            }
-        };
-        scenario.seed = seed.unwrap_or(scenario.seed);
-        scenario.nodes = nodes.unwrap_or(scenario.nodes);
-        scenario.minutes = minutes.unwrap_or(scenario.minutes);
-        let begun = Instant::now();
-        let report = World::run(scenario);
-        if json {
-            println!("{}", serde_json::to_string(&report).unwrap_or_default());
-        } else {
-            print!("{report}");
-        }
-        eprintln!(
-            "  {:.1} s, {} MiB at the most",
-            begun.elapsed().as_secs_f64(),
-            peak_mib()
-        );
-        bad |= !report.missed.is_empty();
-        if let Some(directory) = &out
-            && let Err(why) = write(directory, &report)
-        {
-            eprintln!("{}: {why}", directory.display());
-            return ExitCode::from(2);
-        }
-        if let Some(directory) = &baseline {
-            match compare(directory, &report) {
-                Ok(worse) => {
-                    for line in &worse {
-                        println!("  WORSE    {line}");
-                    }
-                    bad |= !worse.is_empty();
-                }
-                Err(why) => {
-                    eprintln!("{}: {why}", directory.display());
-                    return ExitCode::from(2);
-                }
             }
         }
     }
@@ -110,6 +114,37 @@ fn main() -> ExitCode {
     } else {
         ExitCode::SUCCESS
     }
+}
+
+/// Runs a scenario. Says whether what came out is as expected and no worse than before.
+fn run_one(path: &Path, order: &Order) -> Result<bool, String> {
+    let mut scenario = read(path)?;
+    scenario.seed = order.seed.unwrap_or(scenario.seed);
+    scenario.nodes = order.nodes.unwrap_or(scenario.nodes);
+    scenario.minutes = order.minutes.unwrap_or(scenario.minutes);
+    let begun = Instant::now();
+    let report = World::run(scenario);
+    if order.json {
+        println!("{}", serde_json::to_string(&report).unwrap_or_default());
+    } else {
+        print!("{report}");
+    }
+    eprintln!(
+        "  {:.1} s, {} MiB at the most",
+        begun.elapsed().as_secs_f64(),
+        peak_mib()
+    );
+    let mut right = report.missed.is_empty();
+    if let Some(directory) = &order.out {
+        write(directory, &report).map_err(|error| error.to_string())?;
+    }
+    if let Some(directory) = &order.baseline {
+        for line in compare(directory, &report)? {
+            println!("  WORSE    {line}");
+            right = false;
+        }
+    }
+    Ok(right)
 }
 
 fn read(path: &Path) -> Result<Scenario, String> {

@@ -51,6 +51,12 @@ impl Bootstrap {
         due
     }
 
+    /// One of them, by chance.
+    pub(super) fn one(&self, rng: &mut ChaCha20Rng) -> Option<Way> {
+        let index = (rng.next_u32() as usize).checked_rem(self.starts.len())?;
+        self.starts.get(index).map(|start| start.way.clone())
+    }
+
     pub(super) fn failed(&mut self, link: &LinkPublic, now: Time, rng: &mut ChaCha20Rng) {
         for start in self
             .starts

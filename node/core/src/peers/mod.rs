@@ -7,6 +7,7 @@ mod budget;
 mod draw;
 mod gossip;
 mod ids;
+mod missed;
 mod near;
 mod news;
 mod order;
@@ -27,6 +28,7 @@ use rand_core::RngCore;
 
 use self::bootstrap::{Bootstrap, jittered};
 use self::budget::Budgets;
+use self::missed::Missed;
 use self::own::Announced;
 pub(crate) use self::own::Own;
 use self::rumours::Rumours;
@@ -36,7 +38,7 @@ pub(crate) use self::view::{View, weight};
 use crate::action::StoreRequest;
 use crate::effect::{Ctx, Waiting};
 use crate::ids::LinkId;
-use crate::limits::{GOSSIP_EVERY, NEIGHBOURS, RETRY_FIRST};
+use crate::limits::{GOSSIP_EVERY, MISSED_EVERY, NEIGHBOURS, RETRY_FIRST};
 use crate::link::Links;
 use crate::placement::Directory;
 use crate::time::Time;
@@ -51,6 +53,8 @@ pub(crate) struct Peers {
     provider: Arc<dyn Provider>,
     view: View,
     bootstrap: Bootstrap,
+    missed: Missed,
+    next_search: Time,
     neighbours: BTreeSet<LinkPublic>,
     budgets: Budgets,
     rumours: Rumours,
@@ -82,6 +86,8 @@ impl Peers {
             own: Announced::new(own),
             provider,
             bootstrap,
+            missed: Missed::default(),
+            next_search: now + MISSED_EVERY,
             neighbours: BTreeSet::new(),
             budgets: Budgets::default(),
             unsaved: BTreeSet::new(),
@@ -304,6 +310,10 @@ impl Peers {
                 links.keep(&way, ctx);
             }
         }
+        if self.next_search <= ctx.now {
+            self.next_search = ctx.now + jittered(MISSED_EVERY, ctx.rng);
+            self.search(links, ctx);
+        }
         // A neighbour that is lost is heard of.
         let soon = match self.neighbours.len() {
             _ if alone => RETRY_FIRST * 2,
@@ -316,10 +326,31 @@ impl Peers {
         }
     }
 
+    /// Looks for one of those who went out of the view, or whom this node began with: there may be a whole network
+    /// behind it that this part has lost. The link is not kept: if it is the only way there, views are compared over it.
+    fn search(&mut self, links: &mut Links, ctx: &mut Ctx<'_>) {
+        let start = self.bootstrap.one(ctx.rng);
+        let missed = self.missed.one(ctx.now, ctx.rng);
+        for way in [start, missed].into_iter().flatten() {
+            if self.view.node_of(&way.link).is_some() || links.is_linked(&way.link) {
+                self.missed.found(&way.link);
+            } else if !links.is_dialing(&way.link) {
+                links.keep(&way, ctx);
+                links.release(&way.link);
+            }
+        }
+    }
+
     /// Compares views with one neighbour, and drops what has expired.
     fn compare(&mut self, links: &mut Links, ctx: &mut Ctx<'_>) {
         self.view.forgive(ctx.now);
         let gone = self.view.expire(ctx.now);
+        let mut ids = Vec::new();
+        for (id, way) in gone {
+            self.missed.add(way, ctx.now, ctx.rng);
+            ids.push(id);
+        }
+        let gone = ids;
         if !gone.is_empty() {
             ctx.store(Waiting::Nobody, StoreRequest::ForgetDescriptors(gone));
         }

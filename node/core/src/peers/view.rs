@@ -177,7 +177,7 @@ impl View {
     }
 
     /// Drops what is no longer valid and says what went. Looks at all only when one is due.
-    pub(crate) fn expire(&mut self, now: Time) -> Vec<NodeId> {
+    pub(crate) fn expire(&mut self, now: Time) -> Vec<(NodeId, Way)> {
         self.now = now;
         if now < self.expires {
             return Vec::new();
@@ -186,13 +186,13 @@ impl View {
         for listing in self.iter() {
             let expires = listing.expires();
             if expires <= now {
-                gone.push(listing.id());
+                gone.push((listing.id(), way(listing)));
             } else {
                 next = next.min(expires);
             }
         }
         self.expires = next;
-        for id in &gone {
+        for (id, _) in &gone {
             self.remove(id);
         }
         gone
