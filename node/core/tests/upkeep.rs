@@ -206,7 +206,7 @@ fn a_newcomer_that_is_nearer_gets_what_it_should_hold_and_serves_it() {
 }
 
 #[test]
-fn a_quiet_network_sends_no_put_and_asks_almost_nothing() {
+fn a_quiet_network_sends_no_put_and_asks_each_thing_every_half_hour() {
     let (mut world, ..) = settled(9, 103, 1_500_000);
     world.run(ROUND);
     let before = counted(&world);
@@ -223,20 +223,21 @@ fn a_quiet_network_sends_no_put_and_asks_almost_nothing() {
     };
     assert_eq!(puts(&after), puts(&before), "nothing was missing");
     let asked = after.asked - before.asked;
-    assert!(asked * 20 <= before.asked, "{asked} of {}", before.asked);
+    // An hour, and an answer is trusted for half an hour, a quarter more or less.
+    assert!(asked <= before.asked * 3, "{asked} of {}", before.asked);
     for machine in &world.machines {
         let held = machine.node.held();
         assert_eq!((held.upkeep, held.tickets), (0, 0));
         assert!(held.known > 0);
     }
     assert_eq!(after.failed, 0);
-    // A day: what is trusted for some hours is asked again now and then.
+    // A day: what is trusted for half an hour is asked again every other round.
     let (rounds, bytes) = (after.rounds, storage_bytes(&world));
     world.run(Duration::from_secs(24 * 3600));
     let day = counted(&world);
     assert_eq!(puts(&day), puts(&before), "nothing was missing");
     let a_round = (storage_bytes(&world) - bytes) * 9 / (day.rounds - rounds);
-    assert!(a_round < 2_000, "{a_round} bytes of all nodes in a round");
+    assert!(a_round < 8_000, "{a_round} bytes of all nodes in a round");
 }
 
 #[test]
@@ -249,7 +250,7 @@ fn entries_that_only_one_node_has_come_to_those_nearest_to_their_location() {
         .map(|at| (*at, tally(&mut world, poor, at)))
         .collect();
     world.machines[poor].store = oboro_cache::MemoryStore::new(1 << 30);
-    // It is known to have had it: that is trusted for some hours.
+    // It is known to have had it: that is trusted for a while.
     world.run(Duration::from_secs(6 * 3600));
     for (at, had) in had {
         if nearest(&world, &at)[..2].contains(&poor) {

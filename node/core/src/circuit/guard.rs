@@ -13,8 +13,8 @@ use rand_core::RngCore;
 
 use super::path;
 use crate::limits::{
-    GUARD_ABSENT_DAYS, GUARD_AWAY, GUARD_DAYS, GUARDS, MIDDLE_DAYS, MIDDLES, TRIAL_BUILDS,
-    TRIAL_FALLS,
+    GUARD_ABSENT_DAYS, GUARD_AWAY, GUARD_DAYS, GUARDS, GUARDS_ALL_AWAY, GUARDS_MAX, MIDDLE_DAYS,
+    MIDDLES, TRIAL_BUILDS, TRIAL_FALLS,
 };
 use crate::peers::View;
 use crate::time::Time;
@@ -49,6 +49,8 @@ pub(super) struct Guards {
     guards: Vec<Guard>,
     middles: Vec<(NodeId, u32)>,
     changed: bool,
+    /// The day of the last addition. Not kept on disk.
+    added: u32,
 }
 
 /// The guard in use.
@@ -216,10 +218,11 @@ impl Guards {
         if !settled {
             return;
         }
-        while self.guards.len() < GUARDS {
+        while self.guards.len() < GUARDS || self.is_one_more_due(now) {
             let Some(node) = self.draw(view, own, rng) else {
                 break;
             };
+            self.added = today;
             self.guards.push(Guard {
                 node,
                 since: 0,
@@ -249,6 +252,16 @@ impl Guards {
             self.middles.push((node, today.saturating_add(days)));
             self.changed = true;
         }
+    }
+
+    /// Whether all have been away for so long that another is added.
+    fn is_one_more_due(&self, now: Time) -> bool {
+        let all_away = self.guards.iter().all(|guard| {
+            guard
+                .away
+                .is_some_and(|since| now.since(since) >= GUARDS_ALL_AWAY)
+        });
+        all_away && self.guards.len() < GUARDS_MAX && self.added < now.day()
     }
 
     /// A node that is neither guard nor middle yet, in an address range of its own.
@@ -298,7 +311,7 @@ impl Guards {
             return Err(WireError::Unknown);
         }
         let mut all = Self::default();
-        for _ in 0..reader.count8(GUARDS)? {
+        for _ in 0..reader.count8(GUARDS_MAX)? {
             let node = NodeId(reader.array()?);
             let (since, until, absent) = (reader.u32()?, reader.u32()?, reader.u32()?);
             let proven = match version {

@@ -155,8 +155,7 @@ impl Upkeep {
     /// The node has it now, or says so.
     fn settled(&mut self, want: u64, target: &NodeId, ctx: &mut Ctx<'_>) {
         if let Some(want) = self.wants.remove(&want) {
-            self.memory
-                .remember(target, want.key(), ctx.now, &mut self.rng);
+            self.memory.remember(target, want.key(), ctx.now);
         }
     }
 

@@ -284,3 +284,37 @@ fn others_who_drop_do_not_cost_an_honest_guard_its_place() {
         }
     }
 }
+
+#[test]
+fn when_all_guards_are_gone_one_more_is_added_after_an_hour_and_no_more_that_day() {
+    let mut world = World::with_hops(14, 39, 3);
+    world.settle_circuits();
+    let first = kept(&world);
+    let mine: Vec<usize> = first
+        .iter()
+        .map(|(node, _)| world.machine_of(node))
+        .collect();
+    // They were chosen on an earlier day.
+    world.run(Duration::from_secs(86_400 - world.now.secs() % 86_400 + 60));
+    for &guard in &mine {
+        world.kill(guard);
+    }
+    world.run(Duration::from_secs(50 * 60));
+    assert_eq!(kept(&world).len(), GUARDS, "not yet");
+    world.run(Duration::from_secs(40 * 60));
+    let now = kept(&world);
+    assert_eq!(now.len(), GUARDS + 1);
+    assert_eq!(
+        now[..GUARDS]
+            .iter()
+            .map(|guard| guard.0)
+            .collect::<Vec<_>>(),
+        first.iter().map(|guard| guard.0).collect::<Vec<_>>(),
+        "none is given up"
+    );
+    assert_eq!(world.machines[world.guard_of(USER)].id, now[GUARDS].0);
+    let fourth = world.guard_of(USER);
+    world.kill(fourth);
+    world.run(Duration::from_secs(3 * 3600));
+    assert_eq!(kept(&world).len(), GUARDS + 1, "one a day");
+}

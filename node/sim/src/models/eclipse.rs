@@ -119,7 +119,7 @@ pub(super) fn table(setting: &Setting) -> Table {
              N·x/(1-x) with x = .9^(1/ids held). Only those in the column \"ids listed\" have to be nodes, so caps on \
              addresses cost the attacker 2 per /24.",
             "Ids last: locations of extents do not move with time, and the same ids made serve other extents' locations.",
-            "W13 of research/anonymity.md gives 3rN trials as the cost: the last column is how often that many suffice.",
+            "W13 of the survey of the literature that the design rests on gives 3rN trials as the cost: the last column is how often that many suffice.",
         ],
     )
 }
@@ -144,7 +144,7 @@ pub(super) fn dictionary(setting: &Setting) -> Table {
         rows,
         vec![
             "Once for the whole network: the salt is the network id and does not change, so a table never expires.",
-            "research/anonymity.md 1.5 at 1 s: 28, 278, 2778 core-hours and 1, 11, 111 USD at 0.04 a core-hour.",
+            "the survey of the literature that the design rests on 1.5 at 1 s: 28, 278, 2778 core-hours and 1, 11, 111 USD at 0.04 a core-hour.",
         ],
     )
 }

@@ -8,7 +8,7 @@ use super::space::Space;
 use super::table::{Cell, Table};
 use super::{SHARES, Setting};
 
-/// Nodes of the network in the rows that are compared with `research/anonymity.md` 2.2.
+/// Nodes of the network in the rows that are compared with the survey 2.2.
 const NODES: usize = 100_000;
 /// Contacts per bucket there.
 const BUCKET: usize = 8;
@@ -139,12 +139,12 @@ pub(super) fn table(setting: &Setting) -> Table {
             "N = 100,000, k = 8, uniform 64-bit ids, uniform origin and key; nodes are the attacker's independently with f.",
             "The first spy suspects its predecessor; its certainty is the share of right ones among as many other lookups \
              with the same common prefix of predecessor and key (and phase, or hop count).",
-            "Columns 2.2: figures of research/anonymity.md; its row for visible hops has no precision and no d.",
+            "Columns 2.2: figures of the survey of the literature that the design rests on; its row for visible hops has no precision and no d.",
         ],
     )
 }
 
-/// Precision, M2(0.9) and d of `research/anonymity.md` 2.2 for each routing and f; 0.9 is never reached in the second
+/// Precision, M2(0.9) and d of the survey 2.2 for each routing and f; 0.9 is never reached in the second
 /// and third, and the fourth has only M2(0.9).
 #[allow(
     clippy::approx_constant,
@@ -230,7 +230,7 @@ pub(super) fn hops(setting: &Setting) -> Table {
     setting.table(
         vec!["N", "k", "contacts", "mean h", "3.2", "p50", "p99"],
         rows,
-        vec!["Column 3.2: research/anonymity.md. Hops are forwardings of one greedy lookup from a uniform node."],
+        vec!["Column 3.2: the survey of the literature that the design rests on. Hops are forwardings of one greedy lookup from a uniform node."],
     )
 }
 

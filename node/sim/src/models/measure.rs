@@ -1,4 +1,4 @@
-//! The measures attacks are judged by (`research/anonymity.md` 2.1, M1 to M5, M7 and M9), with standard errors.
+//! The measures attacks are judged by (the survey 2.1, M1 to M5, M7 and M9), with standard errors.
 
 /// A sampled mean and its standard error.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

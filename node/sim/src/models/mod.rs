@@ -2,7 +2,7 @@
 //! Oboro's own rules, and the measures to judge both by.
 //!
 //! Exact and seeded: the same seed gives the same bytes. Every table says "fidelity: model": nothing here runs the real
-//! core. Figures are compared with `research/anonymity.md`, the survey the design rests on.
+//! core. Figures are compared with the survey of the literature that the design rests on.
 
 use thiserror::Error;
 

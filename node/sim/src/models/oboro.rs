@@ -66,7 +66,7 @@ fn fetch(f: f64, extents: usize, dice: &mut Dice) -> Seen {
     seen
 }
 
-/// Whether any file of a year is linked, with one guard of 120 to 270 days at a time.
+/// Whether any file of a year is linked, with one guard of 120 to 270 days at a time, as in the design.
 fn year(f: f64, extents: usize, dice: &mut Dice) -> bool {
     // Begun long ago, so that the year begins anywhere in a term.
     let (mut guard, mut left) = (false, -3_000.0 * dice.unit() - 1.0);
@@ -170,7 +170,7 @@ pub(super) fn table(setting: &Setting) -> Table {
              is asked for each part. Nothing fails, so no further exit is tried.",
             "File formula: f(1-(1-f)^(extents+1+exits)), exits those with two parts or more; for one extent root and \
              extent meet in one lane with 1/3. Gates at f = .10: object .012, file .11, user-year .20.",
-            "User-year: 50 files, one guard at a time of 120 to 270 days. What standbys add: see guards.",
+            "User-year: 50 files, one guard at a time of 120 to 270 days, as in the design; the core keeps them longer: see guards.",
         ],
     )
 }

@@ -1,4 +1,4 @@
-//! An id space with k-buckets, and greedy routing in it (`research/anonymity.md` 3.2).
+//! An id space with k-buckets, and greedy routing in it (the survey 3.2).
 
 use super::dice::Dice;
 

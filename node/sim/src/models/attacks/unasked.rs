@@ -109,9 +109,9 @@ pub(in super::super) fn table(setting: &Setting) -> Table {
         vec![
             "N",
             "extents",
-            "named, as built",
+            "named, next nearest",
             "a skip is seen",
-            "named, other location",
+            "named, other location (as built)",
             "chance",
             "nodes left",
             "formula",
@@ -120,10 +120,10 @@ pub(in super::super) fn table(setting: &Setting) -> Table {
         vec![
             "Named: one hostile exit of the three of a fetch knows the file and which extent each of its requests is for, \
              and names the client (if it is listed) or its guard. Storers are passed over with 0.02 for other reasons.",
-            "As built, the second nearest is asked when the nearest is the client or its guard; \"a skip is seen\": \
+            "Next nearest: it is asked at the same location when the nearest is the client or its guard, as the core did once; \"a skip is seen\": \
              1-exp(-2·extents/3N), the probability that this happens at all. Other location: the same extent is asked for \
              at another of its locations instead, so that only never being asked can tell.",
-            "Nodes left: 2 + (N-2)·exp(-extents/3N). Found while modelling; not in research/anonymity.md. A hostile storer \
+            "Nodes left: 2 + (N-2)·exp(-extents/3N). Found while modelling; not in the survey of the literature that the design rests on. A hostile storer \
              that is second nearest sees a skip without any exit. A guard that is named is one step to its clients.",
         ],
     )
