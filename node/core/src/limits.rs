@@ -283,7 +283,23 @@ pub const FORGIVEN: Duration = Duration::from_secs(900);
 /// Hours a descriptor is issued for; renewed after a third of it.
 pub const DESCRIPTOR_HOURS: u16 = 6;
 /// Ids being verified at once: each costs up to 64 MiB and a quarter of a second.
-pub const VERIFYING_MAX: usize = 2;
+pub const VERIFYING_MAX: usize = 4;
+/// Of which in the background, so that one that is relied on need not wait.
+pub const CHECKING_MAX: usize = 3;
+/// Newcomers of one link peer that are taken into the view before one of its has proved good. Beyond it not taken.
+pub const NEWCOMERS_FREE: usize = 2;
+/// And more for each that has, so that a network of 10,000 is known after four rounds of comparing views.
+pub const NEWCOMERS_PER_GOOD: usize = 16;
+/// How soon views are compared again with a link peer that had more newcomers than it might bring, once it may.
+pub const MORE_EVERY: Duration = Duration::from_secs(1);
+/// The same on a local network.
+pub const MORE_EVERY_LOCAL: Duration = Duration::from_millis(50);
+/// For how long a link key that brought a false id brings nobody.
+pub const STRUCK_FOR: Duration = Duration::from_secs(3600);
+/// Such link keys remembered. Beyond it the oldest is forgotten.
+pub const STRUCK_MAX: usize = 1024;
+/// Newcomers are guards, middles, exits and neighbours only while fewer others than this are known.
+pub const CHECKED_ENOUGH: usize = 8;
 
 // Jobs
 

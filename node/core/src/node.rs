@@ -367,7 +367,8 @@ impl Node {
                 } else {
                     None
                 };
-                self.peers.verified(&claimed, real, &mut ctx);
+                self.peers
+                    .verified(&claimed, real, &mut self.links, &mut ctx);
                 // Those that found no place to be checked have it now.
                 for node in self.circuits.relied_on() {
                     self.peers.rely_on(&node, &mut ctx);

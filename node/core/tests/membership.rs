@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crowd::{Crowd, Shared, public};
 use oboro_core::ids::LinkId;
-use oboro_core::limits::{ASK_PATIENCE, ASKED_PER_LINK_MAX};
+use oboro_core::limits::{ASK_PATIENCE, NEWCOMERS_FREE};
 use oboro_core::wire::control::{Control, OFFER_MAX};
 use oboro_core::wire::frame::{Frame, Frames};
 use oboro_crypto::record::RECORD_PLAIN;
@@ -126,7 +126,7 @@ fn who_offers_nonsense_is_asked_for_little_of_it_and_keeps_nothing_from_others()
         let names = (0..most).map(|n| (round * most + n, 1)).collect();
         say(&mut world, 0, liar, &Control::Offer(names));
     }
-    assert_eq!(asked(&mut world, liar).len(), ASKED_PER_LINK_MAX);
+    assert_eq!(asked(&mut world, liar).len(), NEWCOMERS_FREE);
     let late = world.add(&[1]);
     world.settle();
     assert_eq!(world.machines[late].node.known(), 5);

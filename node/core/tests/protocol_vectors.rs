@@ -159,6 +159,7 @@ fn descriptors_are_signed_and_summed_as_described() {
         // A node that hears of it lists it and counts it in.
         let mut stranger = Stranger::meet(private(), [0x61; 32]);
         stranger.hello(Some(bytes));
+        stranger.computed(descriptor.id);
         let bucket: u8 = vector.value("bucket");
         stranger.control(&Control::Digest(Box::new([0; BUCKETS])));
         let (short, term): ([u8; 8], [u8; 8]) =

@@ -146,6 +146,12 @@ impl Report {
                 (is < least).then(|| format!("{name}: {is:.4}, expected at least {least}"))
             })
             .collect();
+        if let (Some(most), Some(is)) = (expect.view_most, view)
+            && is > most
+        {
+            let missed = format!("view: {is:.4}, expected at most {most}");
+            self.missed.push(missed);
+        }
         if let Some(linkage) = &self.linkage {
             for (name, most, is) in [
                 ("objects linked", expect.object_linked, linkage.object),

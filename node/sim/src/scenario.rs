@@ -310,6 +310,8 @@ pub struct Expect {
     pub published: Option<f64>,
     /// Mean size of views at the end, of what there is.
     pub view: Option<f64>,
+    /// The same, at the most.
+    pub view_most: Option<f64>,
     /// Share of objects linked, at the most.
     pub object_linked: Option<f64>,
     /// Share of files linked, at the most.

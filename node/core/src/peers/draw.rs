@@ -19,7 +19,8 @@ impl View {
         rng: &mut dyn RngCore,
         fits: &dyn Fn(&Listing) -> bool,
     ) -> Option<&Listing> {
-        self.draw(rng, fits, |_| 1, |bucket| self.buckets[bucket].nodes)
+        let fits = |listing: &Listing| self.is_sound(listing, false) && fits(listing);
+        self.draw(rng, &fits, |_| 1, |bucket| self.buckets[bucket].nodes)
     }
 
     /// A relay that fits, each as likely as it weighs.
@@ -28,7 +29,8 @@ impl View {
         rng: &mut dyn RngCore,
         fits: &dyn Fn(&Listing) -> bool,
     ) -> Option<&Listing> {
-        self.draw(rng, fits, weight, |bucket| self.buckets[bucket].weight)
+        let fits = |listing: &Listing| self.is_sound(listing, true) && fits(listing);
+        self.draw(rng, &fits, weight, |bucket| self.buckets[bucket].weight)
     }
 
     /// Draws from all until one fits; if none does in good time, draws once from those that fit. Either way each of these

@@ -1,7 +1,8 @@
 //! Comparing views with a neighbour: sums, then the buckets that differ, then the descriptors one side lacks.
 //!
 //! Pure functions over a view: a message in, messages out. A descriptor is news if it was taken; news is offered to
-//! neighbours by name ([`super::rumours`]), and what got lost on the way is found by the next comparison.
+//! neighbours by name ([`super::rumours`]), and what got lost on the way is found by the next comparison. Nobody is told of
+//! newcomers whose ids are not checked ([`super::admission`]).
 
 use std::collections::BTreeMap;
 
@@ -36,7 +37,14 @@ pub(super) fn on_digest(view: &View, theirs: &[u64; BUCKETS], chance: u32) -> Ve
 }
 
 /// What to say to a neighbour's list of a bucket: what it lacks, and what we would like.
-pub(super) fn on_bucket(view: &View, bucket: u8, theirs: &[(u64, u32)]) -> Vec<Control> {
+///
+/// Of whom we do not know at all no more than `room` are wanted. How many are, and whether there are more, comes with it.
+pub(super) fn on_bucket(
+    view: &View,
+    bucket: u8,
+    theirs: &[(u64, u32)],
+    room: usize,
+) -> (Vec<Control>, usize, bool) {
     let is_window = theirs.len() >= BUCKET_ITEMS_MAX;
     let theirs: BTreeMap<u64, u32> = theirs.iter().copied().collect();
     let ends = match (theirs.first_key_value(), theirs.last_key_value()) {
@@ -49,24 +57,32 @@ pub(super) fn on_bucket(view: &View, bucket: u8, theirs: &[(u64, u32)]) -> Vec<C
         .filter(|(id, _)| ends.contains(id))
         .collect();
     let newer = ours.iter().filter(|(id, listing)| {
-        theirs
-            .get(id)
-            .is_none_or(|issued| *issued < listing.issued())
+        let lacks = theirs.get(id);
+        lacks.is_none_or(|issued| *issued < listing.issued()) && view.may_offer(listing)
     });
     let mut answers = pack(newer.map(|(_, listing)| *listing));
+    let (mut asked, mut more) = (0, false);
+    let mut is_wanted = |id: &u64, issued: u32| match ours.get(id) {
+        Some(listing) => listing.issued() < issued,
+        None if asked < room => {
+            asked += 1;
+            true
+        }
+        None => {
+            more = true;
+            false
+        }
+    };
     let wanted: Vec<u64> = theirs
         .iter()
-        .filter(|(id, issued)| {
-            ours.get(id)
-                .is_none_or(|listing| listing.issued() < **issued)
-        })
+        .filter(|(id, issued)| is_wanted(id, **issued))
         .map(|(id, _)| *id)
         .take(WANT_MAX)
         .collect();
     if !wanted.is_empty() {
         answers.push(Control::Want(bucket, wanted));
     }
-    answers
+    (answers, asked, more)
 }
 
 /// Under which name a descriptor is offered.
@@ -86,6 +102,11 @@ fn named(view: &View, head: u64) -> impl Iterator<Item = &Listing> {
     view.between(low, high)
 }
 
+/// Whether it may be of a node that is not known.
+pub(super) fn is_new(view: &View, (head, _): (u64, u32)) -> bool {
+    named(view, head).next().is_none()
+}
+
 /// Whether exactly this is known. What is older than what is known is asked for too: it may be another node's.
 pub(super) fn has(view: &View, (head, issued): (u64, u32)) -> bool {
     named(view, head).any(|listing| listing.issued() == issued)
@@ -94,7 +115,8 @@ pub(super) fn has(view: &View, (head, issued): (u64, u32)) -> bool {
 /// What to say to a neighbour that asks for what it was offered: that, or what has replaced it.
 pub(super) fn on_ask(view: &View, asked: &[(u64, u32)]) -> Vec<Control> {
     let all = asked.iter().flat_map(|&(head, issued)| {
-        named(view, head).filter(move |listing| listing.issued() >= issued)
+        named(view, head)
+            .filter(move |listing| listing.issued() >= issued && view.may_offer(listing))
     });
     pack(all.take(OFFER_MAX))
 }
@@ -103,7 +125,7 @@ pub(super) fn on_ask(view: &View, asked: &[(u64, u32)]) -> Vec<Control> {
 pub(super) fn on_want(view: &View, bucket: u8, wanted: &[u64]) -> Vec<Control> {
     let wanted: std::collections::BTreeSet<u64> = wanted.iter().copied().collect();
     pack(
-        view.bucket(bucket)
+        view.offered(bucket)
             .filter(|listing| wanted.contains(&short(listing.id_bytes()))),
     )
 }
@@ -120,7 +142,7 @@ pub(super) fn pack<'v>(listings: impl Iterator<Item = &'v Listing>) -> Vec<Contr
 /// gets a full message compares within its ends only, so that windows of several rounds cover the bucket.
 fn list(view: &View, bucket: u8, chance: u32) -> Control {
     let items: Vec<(u64, u32)> = view
-        .bucket(bucket)
+        .offered(bucket)
         .map(|listing| (short(listing.id_bytes()), listing.issued()))
         .collect();
     let beyond = items.len().saturating_sub(BUCKET_ITEMS_MAX);

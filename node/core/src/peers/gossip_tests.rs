@@ -98,7 +98,7 @@ fn a_bucket_that_differs_is_listed_and_both_sides_get_what_they_lack() {
         panic!("one bucket")
     };
     assert_eq!(
-        told(&on_bucket(&theirs, 0, items)),
+        told(&on_bucket(&theirs, 0, items, usize::MAX).0),
         ((50..60).collect(), 10)
     );
 }
@@ -117,7 +117,7 @@ fn a_bucket_too_full_for_a_message_is_compared_window_by_window_and_nothing_is_s
             panic!("one bucket")
         };
         assert_eq!(items.len(), BUCKET_ITEMS_MAX);
-        let (sent, wanted) = told(&on_bucket(&theirs, 0, items));
+        let (sent, wanted) = told(&on_bucket(&theirs, 0, items, usize::MAX).0);
         assert_eq!(
             sent,
             Vec::<u32>::new(),

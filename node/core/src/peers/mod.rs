@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of streams, content or jobs.
 
+mod admission;
 mod bootstrap;
 mod budget;
 mod draw;
@@ -10,6 +11,7 @@ mod ids;
 mod missed;
 mod near;
 mod news;
+mod offered;
 mod order;
 mod own;
 mod ranges;
@@ -17,11 +19,11 @@ mod rumours;
 mod unasked;
 mod view;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use oboro_crypto::ids::{LinkPublic, NodeId, Signature};
+use oboro_crypto::ids::{IdentityPublic, LinkPublic, NodeId, Signature};
 use oboro_crypto::labels::Label;
 use oboro_crypto::provider::Provider;
 use rand_core::RngCore;
@@ -33,7 +35,7 @@ use self::own::Announced;
 pub(crate) use self::own::Own;
 use self::rumours::Rumours;
 pub(crate) use self::unasked::{Guarding, Unasked};
-use self::view::{Verified, way};
+use self::view::way;
 pub(crate) use self::view::{View, weight};
 use crate::action::StoreRequest;
 use crate::effect::{Ctx, Waiting};
@@ -60,8 +62,10 @@ pub(crate) struct Peers {
     rumours: Rumours,
     /// Descriptors to be kept on disk, by node: news since they were last saved.
     unsaved: BTreeSet<NodeId>,
-    /// How many ids are being verified.
-    verifying: usize,
+    /// Ids being verified, and whose they are said to be.
+    verifying: BTreeMap<NodeId, IdentityPublic>,
+    /// When views are compared again with those who have more than there was room for.
+    more: Option<Time>,
     next_gossip: Time,
     next_look: Time,
     accepted_once: bool,
@@ -91,7 +95,8 @@ impl Peers {
             neighbours: BTreeSet::new(),
             budgets: Budgets::default(),
             unsaved: BTreeSet::new(),
-            verifying: 0,
+            verifying: BTreeMap::new(),
+            more: None,
             next_gossip: now,
             next_look: now,
             accepted_once: false,
@@ -171,6 +176,7 @@ impl Peers {
 
     pub(crate) fn down(&mut self, remote: &LinkPublic, ctx: &mut Ctx<'_>) {
         self.budgets.forget(remote);
+        self.view.without(remote);
         // A dialled neighbour that is gone is tried again by the next look, after a moment.
         if self.neighbours.contains(remote) {
             self.next_look = self.next_look.min(ctx.now + jittered(RETRY_FIRST, ctx.rng));
@@ -212,22 +218,25 @@ impl Peers {
         links: &mut Links,
         ctx: &mut Ctx<'_>,
     ) {
+        let Some(remote) = links.remote(link) else {
+            return;
+        };
         let answers = match message {
             Control::Hello {
                 observed,
                 descriptor,
             } => {
-                self.greeted(link, observed, descriptor, links, ctx);
+                self.greeted((link, remote), observed, descriptor, links, ctx);
                 Vec::new()
             }
             Control::Digest(sums) => gossip::on_digest(&self.view, &sums, ctx.rng.next_u32()),
-            Control::Bucket(bucket, items) => gossip::on_bucket(&self.view, bucket, &items),
+            Control::Bucket(bucket, items) => self.on_bucket(remote, bucket, &items, ctx.now),
             Control::Want(bucket, ids) => gossip::on_want(&self.view, bucket, &ids),
             Control::Descriptors(all) => {
-                self.take_news(&all, Some(link), ctx);
+                self.take_news(&all, (link, remote), ctx);
                 Vec::new()
             }
-            Control::Offer(offers) => self.on_offer(link, &offers, ctx),
+            Control::Offer(offers) => self.on_offer((link, remote), &offers, ctx),
             Control::Ask(names) => gossip::on_ask(&self.view, &names),
             Control::Ping(_) | Control::Pong(_) => Vec::new(),
         };
@@ -252,6 +261,7 @@ impl Peers {
 
     pub(crate) fn deadline(&self) -> Time {
         let own = self.next_gossip.min(self.next_look);
+        let own = self.more.map_or(own, |at| at.min(own));
         self.rumours.deadline().map_or(own, |at| at.min(own))
     }
 
@@ -261,12 +271,16 @@ impl Peers {
             self.announce(links, ctx);
         }
         self.tick_rumours(links, ctx);
+        if self.more.is_some_and(|at| at <= ctx.now) {
+            self.learn_more(links, ctx);
+        }
         if self.next_look <= ctx.now {
             self.look(links, ctx);
         }
         if self.next_gossip <= ctx.now {
             self.next_gossip = ctx.now + jittered(GOSSIP_EVERY, ctx.rng);
             self.compare(links, ctx);
+            self.check_newcomers(ctx);
             self.save(ctx);
         }
     }
@@ -277,7 +291,7 @@ impl Peers {
             return;
         };
         if self.view.insert(listing.clone()).is_ok() {
-            self.view.set_verified(&self.own_id, Verified::Yes);
+            self.view.prove(&self.own_id);
         }
         self.spread(&listing, links, ctx);
     }
@@ -354,8 +368,9 @@ impl Peers {
         if !gone.is_empty() {
             ctx.store(Waiting::Nobody, StoreRequest::ForgetDescriptors(gone));
         }
-        let all: Vec<LinkId> = links.greeted().map(|(link, _)| link).collect();
-        if let Some(&link) = all.get(ctx.rng.next_u32() as usize % all.len().max(1)) {
+        let all: Vec<_> = links.greeted().collect();
+        if let Some(&(link, remote)) = all.get(ctx.rng.next_u32() as usize % all.len().max(1)) {
+            self.view.newcomers.compares(&remote);
             links.send(link, &Control::Digest(self.view.sums()), ctx);
         }
     }
@@ -363,7 +378,12 @@ impl Peers {
     fn save(&mut self, ctx: &mut Ctx<'_>) {
         if !self.unsaved.is_empty() {
             let all = std::mem::take(&mut self.unsaved).into_iter();
-            let kept = |id| Some((id, self.view.get(&id)?.encoded().to_vec()));
+            // One that went meanwhile may have come back as a newcomer.
+            let kept = |id| {
+                let listing = self.view.get(&id)?;
+                let kept = self.view.may_offer(listing);
+                kept.then(|| (id, listing.encoded().to_vec()))
+            };
             let all = all.filter_map(kept).collect();
             ctx.store(Waiting::Nobody, StoreRequest::PutDescriptors(all));
         }
@@ -371,17 +391,13 @@ impl Peers {
 
     fn greeted(
         &mut self,
-        link: LinkId,
+        (link, remote): (LinkId, LinkPublic),
         observed: SocketAddr,
         descriptor: Option<Vec<u8>>,
         links: &mut Links,
         ctx: &mut Ctx<'_>,
     ) {
-        let remote = links
-            .greeted()
-            .find(|(id, _)| *id == link)
-            .map(|(_, remote)| remote);
-        if let Some(remote) = remote {
+        if links.greeted().any(|(id, _)| id == link) {
             self.bootstrap.succeeded(&remote);
             if let Some(id) = self.view.node_of(&remote) {
                 self.view.succeeded(&id);
@@ -391,6 +407,6 @@ impl Peers {
                 self.announce(links, ctx);
             }
         }
-        self.take_news(descriptor.as_slice(), Some(link), ctx);
+        self.take_news(descriptor.as_slice(), (link, remote), ctx);
     }
 }

@@ -10,6 +10,7 @@ use oboro_crypto::hash::hash;
 use oboro_crypto::ids::{IdentityPublic, LinkPublic, NodeId, OnionPublic};
 use oboro_crypto::labels;
 
+use super::admission::Newcomers;
 use super::order::By;
 use super::ranges::{Ranges, is_public, share_network};
 use crate::limits::{
@@ -58,8 +59,8 @@ pub(crate) enum NotTaken {
 /// All nodes whose id begins with one byte.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Bucket {
-    /// What views are compared by.
-    sum: u64,
+    /// What views are compared by: of those that may be offered.
+    pub(super) sum: u64,
     pub(super) nodes: u32,
     /// What the relays among them weigh.
     pub(super) weight: u32,
@@ -71,17 +72,20 @@ pub(crate) struct View {
     nodes: BTreeSet<By<false>>,
     links: BTreeSet<By<true>>,
     standings: BTreeMap<NodeId, Standing>,
+    pub(super) newcomers: Newcomers,
     pub(super) buckets: Box<[Bucket; BUCKETS]>,
     /// Not kept on local networks, where they do not count.
     ranges: Ranges,
     storers: usize,
-    relays: usize,
+    pub(super) relays: usize,
+    /// Of which newcomers.
+    pub(super) new_relays: usize,
     /// When the first node came that is not this one, and when the last that was new.
     first: Option<Time>,
-    grew: Time,
+    pub(super) grew: Time,
     /// None expires before this.
     expires: Time,
-    now: Time,
+    pub(super) now: Time,
 }
 
 impl View {
@@ -91,10 +95,12 @@ impl View {
             nodes: BTreeSet::new(),
             links: BTreeSet::new(),
             standings: BTreeMap::new(),
+            newcomers: Newcomers::default(),
             buckets: Box::new([Bucket::default(); BUCKETS]),
             ranges: Ranges::default(),
             storers: 0,
             relays: 0,
+            new_relays: 0,
             first: None,
             grew: Time::default(),
             expires: Time(u64::MAX),
@@ -141,7 +147,9 @@ impl View {
 
     pub(crate) fn remove(&mut self, id: &NodeId) -> bool {
         self.standings.remove(id);
-        self.take_out(&id.0).is_some()
+        let was = self.take_out(&id.0).is_some();
+        self.newcomers.forget(id);
+        was
     }
 
     fn take_out(&mut self, id: &[u8; 32]) -> Option<Listing> {
@@ -152,7 +160,11 @@ impl View {
         }
         let (roles, weight) = (listing.roles(), weight(&listing));
         let bucket = &mut self.buckets[usize::from(id[0])];
-        bucket.sum = bucket.sum.wrapping_sub(term(&listing));
+        if self.newcomers.has(&NodeId(*id)) {
+            self.new_relays -= usize::from(roles.relay);
+        } else {
+            bucket.sum = bucket.sum.wrapping_sub(term(&listing));
+        }
         bucket.nodes -= 1;
         bucket.weight -= weight;
         self.storers -= usize::from(roles.storage);
@@ -166,7 +178,11 @@ impl View {
         }
         let roles = listing.roles();
         let bucket = &mut self.buckets[usize::from(listing.id_bytes()[0])];
-        bucket.sum = bucket.sum.wrapping_add(term(&listing));
+        if self.newcomers.has(&listing.id()) {
+            self.new_relays += usize::from(roles.relay);
+        } else {
+            bucket.sum = bucket.sum.wrapping_add(term(&listing));
+        }
         bucket.nodes += 1;
         bucket.weight += weight(&listing);
         self.storers += usize::from(roles.storage);
@@ -200,11 +216,6 @@ impl View {
 
     pub(crate) fn get(&self, id: &NodeId) -> Option<&Listing> {
         self.nodes.get(&id.0).map(|By(listing)| listing)
-    }
-
-    /// How many of them relay, this one among them if it is listed.
-    pub(crate) const fn relays(&self) -> usize {
-        self.relays
     }
 
     /// How many of them store.
@@ -353,22 +364,7 @@ impl View {
         self.now = now;
     }
 
-    // Comparing views
-
-    pub(crate) fn sums(&self) -> Box<[u64; BUCKETS]> {
-        let mut sums = Box::new([0; BUCKETS]);
-        let all = self.buckets.iter().map(|bucket| bucket.sum);
-        sums.iter_mut().zip(all).for_each(|(to, sum)| *to = sum);
-        sums
-    }
-
-    /// All nodes in a bucket.
-    pub(crate) fn bucket(&self, bucket: u8) -> impl DoubleEndedIterator<Item = &Listing> {
-        let (mut low, mut high) = ([0; 32], [0xff; 32]);
-        low[0] = bucket;
-        high[0] = bucket;
-        self.between(low, high)
-    }
+    // In order
 
     /// All nodes whose id is neither before the one nor after the other.
     pub(super) fn between(
@@ -402,7 +398,7 @@ pub(crate) fn short(id: &[u8; 32]) -> u64 {
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
-fn term(listing: &Listing) -> u64 {
+pub(super) fn term(listing: &Listing) -> u64 {
     let issued = listing.issued().to_be_bytes();
     let full = hash(labels::VIEW_DIGEST, &[listing.id_bytes(), &issued]);
     let [a, b, c, d, e, f, g, h, ..] = full;

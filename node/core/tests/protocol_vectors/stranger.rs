@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use core::time::Duration;
-use oboro_core::action::StoreRequest;
-use oboro_core::event::StoreOutcome;
+use oboro_core::action::{StoreRequest, Task};
+use oboro_core::event::{Computed, StoreOutcome};
 use oboro_core::ids::{LinkId, Ticket};
 use oboro_core::wire::control::Control;
 use oboro_core::wire::frame::{DATA_MAX, Frame, Frames};
@@ -47,6 +47,8 @@ pub struct Stranger {
     bytes: Vec<u8>,
     replies: Vec<Reply>,
     store: Option<(Ticket, StoreRequest)>,
+    /// An id that is being computed.
+    computing: Option<Ticket>,
 }
 
 impl Stranger {
@@ -81,6 +83,7 @@ impl Stranger {
             bytes: Vec::new(),
             replies: Vec::new(),
             store: None,
+            computing: None,
         };
         let (remote, address) = (LinkPublic([0x64; 32]), "192.0.2.7:4100".parse().unwrap());
         stranger.step(Event::LinkUp {
@@ -118,6 +121,13 @@ impl Stranger {
             observed,
             descriptor,
         });
+    }
+
+    /// Lets the node's id that it checks come to this.
+    pub fn computed(&mut self, id: NodeId) {
+        let ticket = self.computing.take().expect("an id is checked");
+        let outcome = Computed::NodeId(id);
+        self.step(Event::Computed { ticket, outcome });
     }
 
     pub fn control(&mut self, message: &Control) {
@@ -191,6 +201,10 @@ impl Stranger {
                 Action::Store { ticket, request } if is_of_content(&request) => {
                     self.store = Some((ticket, request))
                 }
+                Action::Compute {
+                    ticket,
+                    task: Task::NodeId(_),
+                } => self.computing = Some(ticket),
                 Action::Close { .. } => panic!("the node hangs up"),
                 _ => {}
             }
