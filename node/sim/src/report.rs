@@ -169,7 +169,7 @@ impl Report {
         }
     }
 
-    /// How it is worse than another report of the same scenario: more failures, or more than `slack` (0.05: 5 %) more
+    /// How it is worse than another report of the same scenario: more failures than chance makes, or more than `slack` (0.05: 5 %) more
     /// records. Empty if it is not.
     #[must_use]
     pub fn worse_than(&self, base: &Self, slack: f64) -> Vec<String> {
@@ -179,8 +179,11 @@ impl Report {
             ("fetches", &self.fetch, &base.fetch),
             ("searches", &self.search, &base.search),
         ] {
+            let over = (theirs.done + theirs.failed.values().sum::<u64>()).max(1) as f64;
             let (ours, theirs) = (ours.share.unwrap_or(0.0), theirs.share.unwrap_or(0.0));
-            if ours < theirs {
+            // Any change draws other chances: two standard errors are no difference.
+            let error = (theirs * (1.0 - theirs)).max(1.0 / over) / over;
+            if ours < theirs - 2.0 * error.sqrt() {
                 worse.push(format!("{name} done: {theirs:.4} before, {ours:.4} now"));
             }
         }

@@ -122,7 +122,7 @@ fn more_failures_or_more_records_are_worse_and_no_change_is_not() {
     more.traffic.records = base.traffic.records * 106 / 100;
     assert_eq!(more.worse_than(&base, 0.05).len(), 1);
     let mut failed = base.clone();
-    failed.fetch.share = Some(0.5);
+    failed.fetch.share = Some(0.05);
     let worse = failed.worse_than(&base, 0.05);
     assert!(worse[0].starts_with("fetches done"), "{worse:?}");
 }
