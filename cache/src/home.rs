@@ -270,7 +270,10 @@ mod tests {
         home.note_rebuild(&sealing(1)).expect("noted");
         assert_eq!(home.last_flush(&sealing(1)), REBUILDING);
         home.note_flush(&sealing(1), 8).expect("noted");
-        home.mark.write_all_at(&[0xFF], 30).expect("damaged");
+        // Whatever it was, it is something else now.
+        let mut byte = [0];
+        home.mark.read_exact_at(&mut byte, 30).expect("read");
+        home.mark.write_all_at(&[!byte[0]], 30).expect("damaged");
         assert_eq!(home.last_flush(&sealing(1)), REBUILDING);
     }
 
