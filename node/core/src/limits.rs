@@ -331,8 +331,10 @@ pub const TOKENS_AT_ONCE: usize = 2;
 pub const PAGES_MAX: u32 = 8;
 /// Things a search keeps. Beyond it further ones are dropped: nobody reads that far.
 pub const HITS_MAX: usize = 500;
-/// Nodes asked for one placement of a keyword.
+/// Nodes asked for the first placement of a keyword, and for the others where there are many.
 pub const QUERY_TRIES: usize = 3;
+/// With fewer storers than this, one more is asked for each further placement.
+pub const QUERY_FEW: usize = 32;
 
 const _: () = assert!(
     CREATES_REMEMBERED

@@ -2,6 +2,9 @@
 
 mod world;
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::time::Duration;
 
 use oboro_cache::Store;
@@ -11,10 +14,14 @@ use oboro_core::wire::frame::Frame;
 use oboro_core::{Failure, Report};
 use oboro_crypto::ids::{ExtentId, Location, NodeId};
 use oboro_crypto::keys::NodeKeys;
+use oboro_crypto::network::Params;
 use oboro_crypto::record::RECORD_PLAIN;
+use oboro_crypto::terms::Term;
+use oboro_crypto::token::KeywordToken;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use world::World;
+use world::meddle::end_circuits;
 
 fn content(length: usize) -> Vec<u8> {
     let mut state = 0x1234_5678_u32;
@@ -295,4 +302,53 @@ fn a_location_cannot_be_taken_by_ids_that_are_only_claimed() {
         })
         .sum();
     assert!(found_out > 0);
+}
+
+/// Five copies among few nodes, as local networks have it.
+fn five_copies(hops: u8) -> Params {
+    Params {
+        hops,
+        replicas: 5,
+        ..Params::local()
+    }
+}
+
+#[test]
+fn a_word_is_found_at_the_last_of_its_storers() {
+    for seed in 1..=4 {
+        let mut world = World::on(five_copies(0), 8, seed);
+        world.settle();
+        world.publish(0, "survivor", b"still here");
+        let token = KeywordToken::derive(&world.network, &Term::parse("survivor").unwrap());
+        let location = Location::of_entry(&world.network.id(), &token.location_key(), 4);
+        let holds = |node: &usize| {
+            let store = &mut world.machines[*node].store;
+            !store.entries(&location, None, 1).unwrap().is_empty()
+        };
+        let last = (1..8).find(holds).expect("placement 4 is somewhere");
+        let reader = if last == 7 { 6 } else { 7 };
+        for node in (0..8).filter(|node| ![last, reader].contains(node)) {
+            world.kill(node);
+        }
+        assert_eq!(titles(world.search(reader, &["survivor"])), ["survivor"]);
+    }
+}
+
+#[test]
+fn a_word_is_found_although_many_circuits_in_a_row_are_not_built() {
+    const ROW: usize = 13;
+    let mut world = World::on(five_copies(3), 8, 1);
+    world.settle_circuits();
+    world.publish(0, "survivor", b"still here");
+    let guard = world.guard_of(7);
+    let failed = Rc::new(RefCell::new(BTreeSet::new()));
+    let seen = Rc::clone(&failed);
+    world.meddle = Some(Box::new(move |from, to, plain| {
+        let mut failed = seen.borrow_mut();
+        if (from, to) == (guard, 7) && failed.len() < ROW {
+            failed.extend(end_circuits(plain));
+        }
+    }));
+    assert_eq!(titles(world.search(7, &["survivor"])), ["survivor"]);
+    assert!(failed.borrow().len() == ROW, "it was to be hard");
 }

@@ -16,22 +16,27 @@ use crate::event::Computed;
 use crate::exchange::Answer;
 use crate::failure::Failure;
 use crate::ids::{Counter, ExchangeId, JobId};
-use crate::limits::{FURTHER_CIRCUITS, PAGES_MAX, QUERY_TRIES, SEARCH_LANES};
+use crate::limits::{PAGES_MAX, QUERY_FEW, QUERY_TRIES, SEARCH_LANES};
+use crate::losses::Losses;
 use crate::peers::Peers;
-use crate::placement::candidates;
+use crate::placement::{Directory, candidates};
 use crate::report::Report;
 use crate::time::Time;
 use crate::wire::message::{Cursor, ENTRIES_MAX, Reply, Request};
 
-/// Circuits that may fail under one search before their nodes are taken for unreachable.
-const LOST_MAX: u32 = 8 * FURTHER_CIRCUITS;
-
-/// One placement of one term being asked.
-struct Asking {
+/// One placement of one term, and whom it has been looked for at.
+struct Placement {
     term: usize,
     index: u8,
     location: Location,
     tried: Vec<NodeId>,
+    /// Circuits that failed under it.
+    losses: Losses,
+}
+
+/// A placement being asked for.
+struct Asking {
+    placement: Placement,
     node: NodeId,
     exchange: ExchangeId,
     pages: u32,
@@ -106,7 +111,14 @@ impl SearchJob {
         for index in 0..network.params.replicas {
             let location = Location::of_entry(&network.id(), &token.location_key(), index);
             self.asked += 1;
-            self.ask(term, index, location, Vec::new(), peers, ctx);
+            let placement = Placement {
+                term,
+                index,
+                location,
+                tried: Vec::new(),
+                losses: Losses::default(),
+            };
+            self.ask(placement, peers, ctx);
         }
         self.tokens[term] = Some(token);
     }
@@ -136,7 +148,7 @@ impl SearchJob {
                 }
                 asking.pages += 1;
                 if more.is_some() && asking.pages < PAGES_MAX {
-                    self.page(asking, more, ctx);
+                    self.query((asking.placement, asking.node, asking.pages), more, ctx);
                 }
             }
             Answer::Reply(Reply::Nothing) => {
@@ -144,24 +156,26 @@ impl SearchJob {
                 if asking.pages > 0 {
                     return;
                 }
-                asking.tried.push(asking.node);
-                if asking.tried.len() >= QUERY_TRIES || !self.ask_next(asking, peers, ctx) {
+                asking.placement.tried.push(asking.node);
+                if !self.ask(asking.placement, peers, ctx) {
                     self.answered += 1;
                 }
             }
             // None of the node's fault: it is asked again through another circuit, for a while.
-            Answer::Failed(trouble) if trouble.is_of_the_way() && self.lost < LOST_MAX => {
+            Answer::Failed(trouble)
+                if trouble.is_of_the_way() && asking.placement.losses.again(trouble) =>
+            {
                 self.lost += 1;
                 if asking.pages == 0 {
-                    self.ask_next(asking, peers, ctx);
+                    self.ask(asking.placement, peers, ctx);
                 }
             }
             // Also a page without one right entry: whoever wants a word not to be found must not be the last one asked.
             _ => {
                 peers.failed(&asking.node, ctx.now);
-                asking.tried.push(asking.node);
-                if asking.pages == 0 && asking.tried.len() < QUERY_TRIES {
-                    self.ask_next(asking, peers, ctx);
+                asking.placement.tried.push(asking.node);
+                if asking.pages == 0 {
+                    self.ask(asking.placement, peers, ctx);
                 }
             }
         }
@@ -215,13 +229,13 @@ impl SearchJob {
         network: &Network,
         ctx: &mut Ctx<'_>,
     ) -> bool {
-        let Some(token) = self.tokens.get(asking.term).cloned().flatten() else {
+        let Some(token) = self.tokens.get(asking.placement.term).cloned().flatten() else {
             return false;
         };
         let (mut right, mut changed) = (false, false);
         for bytes in entries {
             let checked = SealedEntry::decode(bytes).ok().filter(|entry| {
-                entry.location(&network.id()) == asking.location
+                entry.location(&network.id()) == asking.placement.location
                     && entry.check(network, ctx.now.day()).is_ok()
             });
             let Some(body) = checked.and_then(|entry| entry.open(&token).ok()) else {
@@ -230,7 +244,9 @@ impl SearchJob {
             };
             right = true;
             if terms::matches(&self.query, &body.title, &body.terms) {
-                changed |= self.findings.add(asking.term, asking.index, body);
+                changed |= self
+                    .findings
+                    .add(asking.placement.term, asking.placement.index, body);
             }
         }
         if changed {
@@ -254,69 +270,44 @@ impl SearchJob {
         );
     }
 
-    fn ask_next(&mut self, asking: Asking, peers: &mut Peers, ctx: &mut Ctx<'_>) -> bool {
-        self.ask(
-            asking.term,
-            asking.index,
-            asking.location,
-            asking.tried,
-            peers,
-            ctx,
-        )
-    }
-
-    /// Asks the best node not tried yet. False if there is none.
-    fn ask(
-        &mut self,
-        term: usize,
-        index: u8,
-        location: Location,
-        tried: Vec<NodeId>,
-        peers: &mut Peers,
-        ctx: &mut Ctx<'_>,
-    ) -> bool {
+    /// Asks the best node not tried yet. False if there is none, or enough have been asked.
+    fn ask(&mut self, placement: Placement, peers: &mut Peers, ctx: &mut Ctx<'_>) -> bool {
         let unasked = peers.unasked();
+        let Placement { index, tried, .. } = &placement;
+        if tried.len() >= tries(*index, peers.view()) {
+            return false;
+        }
         let without = |node: &NodeId| unasked.has(node) || tried.contains(node);
-        let Some(&node) = candidates(peers.view(), &location, index, &without).first() else {
+        let acceptable = candidates(peers.view(), &placement.location, *index, &without);
+        let Some(&node) = acceptable.first() else {
             return false;
         };
-        let slot = self.slots.next();
-        let max = u8::try_from(ENTRIES_MAX).unwrap_or(u8::MAX);
-        let exchange = ctx.ask(
-            self.owner(slot),
-            lane(term),
-            node,
-            Request::Query {
-                location,
-                after: None,
-                max,
-            },
-        );
         peers.rely_on(&node, ctx);
-        self.asking.insert(
-            slot,
-            Asking {
-                term,
-                index,
-                location,
-                tried,
-                node,
-                exchange,
-                pages: 0,
-            },
-        );
+        self.query((placement, node, 0), None, ctx);
         true
     }
 
-    fn page(&mut self, mut asking: Asking, after: Option<Cursor>, ctx: &mut Ctx<'_>) {
+    /// Asks a node for a page of a placement, of which it has given so many.
+    fn query(
+        &mut self,
+        (placement, node, pages): (Placement, NodeId, u32),
+        after: Option<Cursor>,
+        ctx: &mut Ctx<'_>,
+    ) {
         let slot = self.slots.next();
-        let max = u8::try_from(ENTRIES_MAX).unwrap_or(u8::MAX);
+        let owner = self.owner(slot);
         let request = Request::Query {
-            location: asking.location,
+            location: placement.location,
             after,
-            max,
+            max: u8::try_from(ENTRIES_MAX).unwrap_or(u8::MAX),
         };
-        asking.exchange = ctx.ask(self.owner(slot), lane(asking.term), asking.node, request);
+        let exchange = ctx.ask(owner, lane(placement.term), node, request);
+        let asking = Asking {
+            placement,
+            node,
+            exchange,
+            pages,
+        };
         self.asking.insert(slot, asking);
     }
 
@@ -328,7 +319,46 @@ impl SearchJob {
     }
 }
 
+/// How many nodes are asked for a placement. Where storers are few, the nodes nearest to a later placement hold earlier ones
+/// of the same word, and it lies further down.
+fn tries(index: u8, directory: &dyn Directory) -> usize {
+    let taken = if directory.storers() < QUERY_FEW {
+        usize::from(index)
+    } else {
+        0
+    };
+    QUERY_TRIES + taken
+}
+
 /// Each word has circuits of its own, so that no exit sees the words of one question together.
 fn lane(term: usize) -> u32 {
     u32::try_from(term).unwrap_or(0) % SEARCH_LANES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Storers(usize);
+
+    impl Directory for Storers {
+        fn nearest(&self, _: &Location, _: usize, _: &dyn Fn(&NodeId) -> bool) -> Vec<NodeId> {
+            Vec::new()
+        }
+
+        fn is_suspect(&self, _: &NodeId) -> bool {
+            false
+        }
+
+        fn storers(&self) -> usize {
+            self.0
+        }
+    }
+
+    #[test]
+    fn later_placements_are_looked_for_further_down_where_storers_are_few() {
+        let asked = |storers| [0, 1, 4].map(|index| tries(index, &Storers(storers)));
+        assert_eq!(asked(8), [3, 4, 7]);
+        assert_eq!(asked(10_000), [3, 3, 3]);
+    }
 }

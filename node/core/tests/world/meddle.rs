@@ -132,13 +132,32 @@ fn keep_frames(plain: &mut [u8], is_kept: fn(&Frame<'_>) -> bool) {
 
 /// Makes every cell a notice that its circuit is over.
 pub fn destroy_all(plain: &mut [u8]) {
-    for cell in cells(plain) {
-        let Ok(Some(Frame::Cell(number, _))) = Frames::new(cell).next_frame() else {
+    replace_by_notices(plain, |frame| match frame {
+        Frame::Cell(number, _) => Some(*number),
+        _ => None,
+    });
+}
+
+/// The same with answers to creates too. Says which circuits were named.
+pub fn end_circuits(plain: &mut [u8]) -> Vec<u32> {
+    replace_by_notices(plain, |frame| match frame {
+        Frame::Cell(number, _) | Frame::Created(number, _) => Some(*number),
+        _ => None,
+    })
+}
+
+fn replace_by_notices(plain: &mut [u8], ends: fn(&Frame<'_>) -> Option<u32>) -> Vec<u32> {
+    let mut ended = Vec::new();
+    for record in plain.chunks_mut(RECORD_PLAIN) {
+        let first = Frames::new(record).next_frame();
+        let Some(number) = first.ok().flatten().as_ref().and_then(ends) else {
             continue;
         };
         let mut notice = Vec::new();
         Frame::Destroy(number).write(&mut notice);
         notice.resize(RECORD_PLAIN, 0);
-        cell.copy_from_slice(&notice);
+        record.copy_from_slice(&notice);
+        ended.push(number);
     }
+    ended
 }

@@ -106,11 +106,16 @@ impl World {
 
     /// A network in which requests go over so many relays.
     pub fn with_hops(count: usize, seed: u8, hops: u8) -> Self {
-        let mut rng = ChaCha20Rng::from_seed([seed; 32]);
         let params = Params {
             hops,
             ..Params::local()
         };
+        Self::on(params, count, seed)
+    }
+
+    /// A network with such parameters.
+    pub fn on(params: Params, count: usize, seed: u8) -> Self {
+        let mut rng = ChaCha20Rng::from_seed([seed; 32]);
         let secret = Secret::random(&mut rng);
         let network = Network::new("test", params, Some(secret)).unwrap();
         let mut world = Self {
