@@ -321,6 +321,10 @@ pub const FETCH_ROUND_WAIT: Duration = Duration::from_secs(2);
 pub const PLACING_MAX: usize = 4;
 /// Nodes tried for one placement.
 pub const PLACEMENT_TRIES: usize = 6;
+/// Times all who may take a placement are asked, if some of them did not answer as they should.
+pub const PLACEMENT_ROUNDS: u32 = 2;
+/// How long a placement waits before all are asked again.
+pub const PLACEMENT_ROUND_WAIT: Duration = Duration::from_secs(2);
 /// One extent in this many is read back after placing; the root always is.
 pub const VERIFY_ONE_IN: u32 = 16;
 /// Entries being placed at once.

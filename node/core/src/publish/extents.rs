@@ -144,7 +144,7 @@ impl Extents {
         };
         for spot in 0..placing.spots.len() {
             if placing.is_due(spot, ctx.now)
-                && let Some(node) = placing.choose(spot, peers.view(), &peers.unasked())
+                && let Some(node) = placing.choose(spot, peers.view(), &peers.unasked(), ctx.now)
             {
                 let slot = slots.next();
                 self.what.insert(slot, What::Put { extent, spot });
@@ -260,7 +260,7 @@ impl Extents {
             Answer::Reply(_) | Answer::Chunk(..) | Answer::Failed(_) => {
                 peers.failed(&node, ctx.now);
                 self.retries += 1;
-                placing.failed(spot);
+                placing.troubled(spot);
             }
         }
         ctx.effect(Effect::Finish { exchange });

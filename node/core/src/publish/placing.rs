@@ -8,7 +8,9 @@ use oboro_crypto::ids::{ExtentId, Location, NetworkId, NodeId, Reference};
 
 use crate::exchange::Trouble;
 use crate::ids::ExchangeId;
-use crate::limits::{PLACEMENT_TRIES, PRICE_MAX, PRICE_RAISES};
+use crate::limits::{
+    PLACEMENT_ROUND_WAIT, PLACEMENT_ROUNDS, PLACEMENT_TRIES, PRICE_MAX, PRICE_RAISES,
+};
 use crate::losses::Losses;
 use crate::peers::Unasked;
 use crate::placement::{Directory, candidates};
@@ -43,6 +45,10 @@ pub(super) struct Spot {
     pub(super) state: State,
     pub(super) price: u8,
     tried: Vec<NodeId>,
+    /// Those of them that did not answer as they should: they are asked again when all others have been.
+    troubled: Vec<NodeId>,
+    /// Times all were asked.
+    rounds: u32,
     busy: u32,
     raised: u32,
     /// Circuits that failed under it.
@@ -81,6 +87,8 @@ impl Placing {
                 state: State::Wanted(Time::default()),
                 price,
                 tried: Vec::new(),
+                troubled: Vec::new(),
+                rounds: 0,
                 busy: 0,
                 raised: 0,
                 lost: Losses::default(),
@@ -111,12 +119,13 @@ impl Placing {
         }
     }
 
-    /// Whom to ask for a placement; `None` makes it lost.
+    /// Whom to ask for a placement; `None` makes it lost, or has it wait for another round.
     pub(super) fn choose(
         &mut self,
         spot: usize,
         directory: &dyn Directory,
         unasked: &Unasked,
+        now: Time,
     ) -> Option<NodeId> {
         let taken: Vec<NodeId> = self
             .spots
@@ -127,17 +136,14 @@ impl Placing {
             })
             .collect();
         let spot = self.spots.get_mut(spot)?;
-        if spot.tried.len() >= PLACEMENT_TRIES {
-            spot.state = State::Lost;
-            return None;
-        }
         let without =
             |node: &NodeId| unasked.has(node) || taken.contains(node) || spot.tried.contains(node);
         let choice = candidates(directory, &spot.location, spot.index, &without)
             .first()
-            .copied();
+            .copied()
+            .filter(|_| spot.tried.len() < PLACEMENT_TRIES);
         if choice.is_none() {
-            spot.state = State::Lost;
+            spot.next_round(now);
         }
         choice
     }
@@ -191,6 +197,19 @@ impl Placing {
         }
     }
 
+    /// A storer did not answer as it should: another is to be asked, and it once more if nobody else takes the placement.
+    pub(super) fn troubled(&mut self, spot: usize) {
+        if let Some(Spot {
+            state: State::Busy { node, .. },
+            troubled,
+            ..
+        }) = self.spots.get_mut(spot)
+        {
+            troubled.push(*node);
+        }
+        self.failed(spot);
+    }
+
     /// A storer did not take a placement: another is to be asked, at the usual price.
     pub(super) fn failed(&mut self, spot: usize) {
         if let Some(spot) = self.spots.get_mut(spot) {
@@ -210,7 +229,8 @@ impl Placing {
         if place.lost.again(trouble) {
             place.state = State::Wanted(now + place.lost.wait());
         } else {
-            self.failed(spot);
+            place.lost = Losses::default();
+            self.troubled(spot);
         }
     }
 
@@ -221,7 +241,7 @@ impl Placing {
         };
         place.busy += 1;
         if place.busy > BUSY_MAX {
-            self.failed(spot);
+            self.troubled(spot);
         } else {
             place.state = State::Wanted(now + core::time::Duration::from_millis(100) * place.busy);
         }
@@ -257,5 +277,100 @@ impl Placing {
             _ => None,
         });
         placing.chain(self.verifying.iter().map(|(exchange, ..)| *exchange))
+    }
+}
+
+impl Spot {
+    /// Nobody is left to be asked: those that only had trouble are, after a while, a few times. Where there are few storers
+    /// one that is missed for a moment would be missed for good.
+    fn next_round(&mut self, now: Time) {
+        self.rounds += 1;
+        if self.troubled.is_empty() || self.rounds >= PLACEMENT_ROUNDS {
+            self.state = State::Lost;
+            return;
+        }
+        let troubled = std::mem::take(&mut self.troubled);
+        self.tried.retain(|node| !troubled.contains(node));
+        self.state = State::Wanted(now + PLACEMENT_ROUND_WAIT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Two;
+
+    const ONE: NodeId = NodeId([1; 32]);
+    const OTHER: NodeId = NodeId([2; 32]);
+
+    impl Directory for Two {
+        fn nearest(&self, _: &Location, _: usize, allow: &dyn Fn(&NodeId) -> bool) -> Vec<NodeId> {
+            [ONE, OTHER]
+                .into_iter()
+                .filter(|node| allow(node))
+                .collect()
+        }
+
+        fn is_suspect(&self, _: &NodeId) -> bool {
+            false
+        }
+
+        fn storers(&self) -> usize {
+            2
+        }
+    }
+
+    fn placing() -> Placing {
+        let run = Run {
+            level: 0,
+            references: vec![Reference([7; 32])],
+            blocks: vec![Vec::new()],
+        };
+        Placing::new(run, &NetworkId([3; 32]), 1, 0, false)
+    }
+
+    /// Asks whoever is to be asked.
+    fn ask(placing: &mut Placing, now: Time) -> Option<NodeId> {
+        let unasked = Unasked {
+            own: NodeId([9; 32]),
+            guard: None,
+        };
+        let node = placing.choose(0, &Two, &unasked, now)?;
+        placing.spots[0].state = State::Busy {
+            exchange: ExchangeId(1),
+            node,
+            told: false,
+            unsent: VecDeque::new(),
+        };
+        Some(node)
+    }
+
+    #[test]
+    fn who_only_had_trouble_is_asked_again_and_who_refused_is_not() {
+        let (mut placing, now) = (placing(), Time::from_secs(100));
+        assert_eq!(ask(&mut placing, now), Some(ONE));
+        placing.troubled(0);
+        assert_eq!(ask(&mut placing, now), Some(OTHER));
+        placing.failed(0);
+        for _ in 1..PLACEMENT_ROUNDS {
+            assert_eq!(ask(&mut placing, now), None);
+            assert_eq!(placing.deadline(), Some(now + PLACEMENT_ROUND_WAIT));
+            assert_eq!(ask(&mut placing, now), Some(ONE));
+            placing.troubled(0);
+        }
+        assert_eq!(ask(&mut placing, now), None);
+        assert!(matches!(placing.spots[0].state, State::Lost));
+    }
+
+    #[test]
+    fn a_placement_that_all_refuse_is_lost_at_once() {
+        let (mut placing, now) = (placing(), Time::from_secs(100));
+        for node in [ONE, OTHER] {
+            assert_eq!(ask(&mut placing, now), Some(node));
+            placing.failed(0);
+        }
+        assert_eq!(ask(&mut placing, now), None);
+        assert!(placing.is_settled());
     }
 }
