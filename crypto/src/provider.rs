@@ -48,10 +48,16 @@ pub trait Provider: Send + Sync {
     /// Says for each reference whether the chunk in the same place is the one it names.
     fn chunk_matches(&self, refs: &[Reference], chunks: &[&[u8]]) -> Vec<bool>;
 
-    /// Keeps bytes that many nodes keep alike. May hand out the same allocation for the same bytes, so that a
-    /// simulation of many nodes in one process holds them once.
-    fn keep(&self, bytes: &[u8]) -> Arc<[u8]> {
-        Arc::from(bytes)
+    /// Keeps bytes that many nodes keep alike, and behind them what one of them has reckoned of them. May hand out the
+    /// same allocation for the same bytes, so that a simulation of many nodes in one process holds them once.
+    fn keep(&self, bytes: &[u8], reckoned: &[u8]) -> Arc<[u8]> {
+        [bytes, reckoned].concat().into()
+    }
+
+    /// What was kept of these bytes, if it still is and others may have it: they need not check it again.
+    fn kept(&self, bytes: &[u8]) -> Option<Arc<[u8]>> {
+        let _ = bytes;
+        None
     }
 
     /// Begins a circuit over 1 to [`circuit::HOPS_MAX`] hops, first the guard; returns the body of the create.

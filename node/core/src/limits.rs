@@ -19,9 +19,9 @@ pub const LINK_SILENT: Duration = Duration::from_secs(90);
 /// A link that takes not one record of what waits for it for this long is closed.
 pub const LINK_STUCK: Duration = Duration::from_secs(30);
 /// A link on which nothing was heard for this long is asked whether it lives.
-pub const PING_EVERY: Duration = Duration::from_secs(25);
+pub const PING_EVERY: Duration = Duration::from_secs(55);
 /// Links that come to that within this time are asked together, so that a quiet node wakes once for them all.
-pub const PING_TOGETHER: Duration = Duration::from_secs(5);
+pub const PING_TOGETHER: Duration = Duration::from_secs(10);
 
 // Streams
 
@@ -245,11 +245,13 @@ pub const MISSED_MAX: usize = 256;
 pub const MISSED_DAYS: u32 = 14;
 /// How often one of them is dialled.
 pub const MISSED_EVERY: Duration = Duration::from_secs(300);
-/// How often views are compared with a neighbour.
+/// How often views are compared with a neighbour while the own view grows.
 pub const GOSSIP_EVERY: Duration = Duration::from_secs(20);
+/// The same once it has stopped growing.
+pub const GOSSIP_SETTLED: Duration = Duration::from_secs(80);
 /// How often news is told at the most, with jitter; after a quiet time an eighth of it is waited. What is told together
 /// shares a record.
-pub const RUMOUR_EVERY: Duration = Duration::from_secs(8);
+pub const RUMOUR_EVERY: Duration = Duration::from_secs(30);
 /// The same on a local network.
 pub const RUMOUR_EVERY_LOCAL: Duration = Duration::from_millis(200);
 /// Links news is told on, drawn each time: each node hears it from some five, so that one in 150 hears it of none, until

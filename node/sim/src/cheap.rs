@@ -2,7 +2,8 @@
 //! outcome, but nothing is secret. What is wrongly keyed, changed on the way, replayed or out of order is refused as the
 //! real thing would refuse it; a signature is checked for real once and then remembered for all nodes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use oboro_crypto::circuit::{
@@ -26,10 +27,42 @@ const HEAD: usize = 32 + TAG;
 /// The provider of the protocol fidelity. One for all nodes of a world.
 #[derive(Default)]
 pub struct CheapProvider {
-    signatures: Mutex<BTreeMap<([u8; 64], u64), bool>>,
+    /// By a sum over key, message and signature; looked up and never walked through, so that its order does not matter.
+    signatures: Mutex<HashMap<u64, ([u8; 64], bool), Sums>>,
     chunks: Mutex<BTreeMap<Reference, u64>>,
-    /// Bytes that many nodes keep, once.
-    kept: Mutex<BTreeSet<Arc<[u8]>>>,
+    /// Bytes that many nodes keep, once, by their sum.
+    kept: Mutex<HashMap<u64, Vec<Arc<[u8]>>, Sums>>,
+}
+
+/// Signatures that are remembered; beyond it all are forgotten and checked again.
+const SIGNATURES_MAX: usize = 1 << 20;
+
+/// Keys that are sums or numbers need little mixing.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Sums;
+
+impl BuildHasher for Sums {
+    type Hasher = Sum;
+
+    fn build_hasher(&self) -> Sum {
+        Sum(0)
+    }
+}
+
+pub(crate) struct Sum(u64);
+
+impl Hasher for Sum {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = checksum(bytes, self.0);
+    }
+
+    fn write_u64(&mut self, sum: u64) {
+        self.0 = sum.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 impl CheapProvider {
@@ -37,6 +70,14 @@ impl CheapProvider {
     pub fn knows(&self, reference: Reference, chunk: &[u8]) {
         let sum = checksum(chunk, 0);
         lock(&self.chunks).insert(reference, sum);
+    }
+
+    /// Forgets what nobody keeps any more.
+    pub fn tidy(&self) {
+        lock(&self.kept).retain(|_, alike| {
+            alike.retain(|one| Arc::strong_count(one) > 1);
+            !alike.is_empty()
+        });
     }
 }
 
@@ -48,11 +89,10 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 fn checksum(bytes: &[u8], seed: u64) -> u64 {
     let mut sum = seed ^ 0x9e37_79b9_7f4a_7c15;
     let mut words = bytes.chunks_exact(8);
-    for word in &mut words {
-        let word = word
-            .iter()
-            .rev()
-            .fold(0, |all, &byte| all << 8 | u64::from(byte));
+    for bytes in &mut words {
+        let mut word = [0; 8];
+        word.copy_from_slice(bytes);
+        let word = u64::from_le_bytes(word);
         sum = (sum ^ word)
             .wrapping_mul(0xff51_afd7_ed55_8ccd)
             .rotate_left(31);
@@ -115,23 +155,37 @@ impl Provider for CheapProvider {
     ) -> bool {
         let mut sum = checksum(&by.0, 1);
         sum = parts.iter().fold(sum, |sum, part| checksum(part, sum));
-        let key = (signature.0, sum);
-        if let Some(&known) = lock(&self.signatures).get(&key) {
-            return known;
+        let key = checksum(&signature.0, sum);
+        if let Some((same, known)) = lock(&self.signatures).get(&key)
+            && *same == signature.0
+        {
+            return *known;
         }
         let genuine = by.verify(label, parts, signature);
-        lock(&self.signatures).insert(key, genuine);
+        let mut all = lock(&self.signatures);
+        if all.len() >= SIGNATURES_MAX {
+            all.clear();
+        }
+        all.insert(key, (signature.0, genuine));
         genuine
     }
 
-    fn keep(&self, bytes: &[u8]) -> Arc<[u8]> {
-        let mut kept = lock(&self.kept);
-        if let Some(same) = kept.get(bytes) {
-            return Arc::clone(same);
+    fn keep(&self, bytes: &[u8], reckoned: &[u8]) -> Arc<[u8]> {
+        if let Some(same) = self.kept(bytes) {
+            return same;
         }
-        let fresh: Arc<[u8]> = Arc::from(bytes);
-        kept.insert(Arc::clone(&fresh));
+        let fresh: Arc<[u8]> = [bytes, reckoned].concat().into();
+        let mut all = lock(&self.kept);
+        let alike = all.entry(checksum(bytes, 3)).or_default();
+        alike.push(Arc::clone(&fresh));
         fresh
+    }
+
+    fn kept(&self, bytes: &[u8]) -> Option<Arc<[u8]>> {
+        let all = lock(&self.kept);
+        let mut alike = all.get(&checksum(bytes, 3))?.iter();
+        let same = alike.find(|kept| kept.get(..bytes.len()) == Some(bytes));
+        same.cloned()
     }
 
     fn chunk_matches(&self, refs: &[Reference], chunks: &[&[u8]]) -> Vec<bool> {

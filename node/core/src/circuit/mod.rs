@@ -206,10 +206,12 @@ impl Circuits {
 
     /// How many more nodes must be known for relays and a node to ask to be distinct.
     pub(crate) fn missing(&self, view: &View) -> usize {
-        if self.hops == 0 {
+        let needed = usize::from(self.hops) + 1;
+        // Where there are plenty it does not matter whether this node is one of them.
+        if self.hops == 0 || view.relays() > needed {
             return 0;
         }
-        (usize::from(self.hops) + 1).saturating_sub(path::relays(view, &self.own_id))
+        needed.saturating_sub(path::relays(view, &self.own_id))
     }
 
     /// Relays on the paths of a job.

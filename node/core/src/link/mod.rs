@@ -102,6 +102,8 @@ pub(crate) struct Links {
     names: Counter,
     dial_names: Counter,
     own: LinkPublic,
+    /// Nothing is due before this.
+    due: Option<Time>,
 }
 
 impl Links {
@@ -122,6 +124,7 @@ impl Links {
             names: Counter::default(),
             dial_names: Counter::default(),
             own,
+            due: None,
         }
     }
 
@@ -224,6 +227,7 @@ impl Links {
             && let Some(entry) = self.links.get_mut(&link)
         {
             entry.streams.remove(&number);
+            self.look_if_idle(link);
         }
     }
 
@@ -253,6 +257,9 @@ impl Links {
     /// No longer keeps a link warm.
     pub(crate) fn release(&mut self, remote: &LinkPublic) {
         self.kept.remove(remote);
+        for link in self.by_remote.get(remote).cloned().unwrap_or_default() {
+            self.look_if_idle(link);
+        }
     }
 
     pub(crate) fn is_linked(&self, remote: &LinkPublic) -> bool {
@@ -323,8 +330,10 @@ impl Links {
             return Vec::new();
         }
         let dialed = dial.is_some();
-        self.links
-            .insert(link, Link::new(remote, address, dialed, ctx.now));
+        let entry = Link::new(remote, address, dialed, ctx.now);
+        self.look_by(entry.due_at());
+        self.links.insert(link, entry);
+        self.look_if_idle(link);
         self.by_remote.entry(remote).or_default().push(link);
         self.attach_waiting(remote, link, ctx.now);
         self.attach_waiting_hops(remote, link, ctx);
@@ -446,7 +455,11 @@ impl Links {
             for number in ended {
                 self.numbers.remove(&(link, number));
             }
+            if let Some(stuck) = entry.stuck_at() {
+                self.due = Some(self.due.map_or(stuck, |due| due.min(stuck)));
+            }
             if plain.is_empty() {
+                self.look_if_idle(link);
                 continue;
             }
             ctx.act(Action::Send { link, plain });
@@ -467,6 +480,7 @@ impl Links {
             if entry.wants_turn() {
                 self.touched.insert(link);
             }
+            self.look_if_idle(link);
         }
         events
     }

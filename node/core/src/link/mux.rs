@@ -124,7 +124,17 @@ impl Link {
 
     /// When it must be looked at again: to be asked whether it lives, or because it does not.
     pub(super) fn due_at(&self) -> Time {
-        (self.asked + PING_EVERY).min(self.dead_at())
+        self.ask_at().min(self.dead_at())
+    }
+
+    /// When it is to be asked whether it lives. Who was heard lives, so that of two quiet ends only one asks.
+    pub(super) fn ask_at(&self) -> Time {
+        self.asked.max(self.heard) + PING_EVERY
+    }
+
+    /// When it counts as stuck, if it takes nothing.
+    pub(super) fn stuck_at(&self) -> Option<Time> {
+        self.stuck.map(|since| since + LINK_STUCK)
     }
 
     /// Whether nothing comes from it, or it takes nothing.
@@ -134,8 +144,7 @@ impl Link {
 
     fn dead_at(&self) -> Time {
         let silent = self.heard + LINK_SILENT;
-        self.stuck
-            .map_or(silent, |since| silent.min(since + LINK_STUCK))
+        self.stuck_at().map_or(silent, |stuck| silent.min(stuck))
     }
 
     /// Queues a control message; the oldest waiting one goes when there are too many.
@@ -187,6 +196,7 @@ impl Link {
         let mut records = 0;
         while self.credit > 0 && records < RECORDS_PER_SEND_MAX && self.has_something() {
             let end = out.len() + RECORD_PLAIN;
+            out.reserve_exact(RECORD_PLAIN);
             cells += usize::from(self.pack_record(&mut out, end, stats, &mut ended));
             stats.padding_out += (end - out.len()) as u64;
             out.resize(end, 0);

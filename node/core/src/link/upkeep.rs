@@ -4,50 +4,59 @@ use super::mux::Link;
 use oboro_crypto::ids::LinkPublic;
 
 use super::{Control, Ctx, LinkId, Links, Place, Stream, Time};
-use crate::limits::{
-    LINK_IDLE, LINKS_MAX, PING_EVERY, PING_TOGETHER, STREAM_LINGER, STREAMS_ACCEPTED_MAX,
-};
+use crate::limits::{LINK_IDLE, LINKS_MAX, PING_TOGETHER, STREAM_LINGER, STREAMS_ACCEPTED_MAX};
 use crate::stats::Held;
 
 /// A link over which something came, or was asked for, within this is not asked again.
 const ASK_AGAIN: core::time::Duration = core::time::Duration::from_secs(1);
 
 impl Links {
-    /// When something is due at the latest.
-    pub(crate) fn deadline(&self) -> Option<Time> {
-        self.links
-            .values()
-            .filter(|link| !link.closing)
-            .map(|link| {
-                let due = link.due_at();
-                self.idle_at(link).map_or(due, |idle| idle.min(due))
-            })
-            .min()
+    /// When something is due: reckoned at each look, and between two looks only found earlier ([`Links::look_by`]). Who
+    /// puts something off, as whatever is heard does, says nothing.
+    pub(crate) const fn deadline(&self) -> Option<Time> {
+        self.due
+    }
+
+    /// Asks for a look at that time at the latest.
+    pub(super) fn look_by(&mut self, at: Time) {
+        self.due = Some(self.due.map_or(at, |due| due.min(at)));
+    }
+
+    /// Asks for a look when a link is to be closed for being idle, if it carries nothing now.
+    pub(super) fn look_if_idle(&mut self, link: LinkId) {
+        let idle = self.links.get(&link).and_then(|link| self.idle_at(link));
+        if let Some(at) = idle {
+            self.look_by(at);
+        }
     }
 
     /// Closes links that are silent, stuck or idle, asks the others whether they live.
     pub(crate) fn tick(&mut self, ctx: &mut Ctx<'_>) {
         let mut shut = Vec::new();
-        let mut looked = Vec::new();
+        let mut quiet = Vec::new();
         let soon = ctx.now + PING_TOGETHER;
         for (&id, link) in self.links.iter().filter(|(_, link)| !link.closing) {
             let idle = self.idle_at(link).is_some_and(|at| at <= ctx.now);
             if idle || link.is_dead(ctx.now) {
                 shut.push(id);
-            } else if link.asked + PING_EVERY <= soon {
-                // Who was heard lives: of the two ends only one asks.
-                looked.push((id, link.heard + PING_EVERY <= soon));
+            } else if link.ask_at() <= soon {
+                quiet.push(id);
             }
         }
         shut.into_iter().for_each(|id| self.shut(id, ctx));
-        for (id, quiet) in looked {
-            if quiet {
-                self.ping(id, ctx);
-            } else if let Some(link) = self.links.get_mut(&id) {
-                link.asked = ctx.now;
-            }
+        quiet.into_iter().for_each(|id| self.ping(id, ctx));
+        let links = self.links.iter();
+        let full = links.filter(|(_, link)| !link.streams.is_empty());
+        let full: Vec<LinkId> = full.map(|(&id, _)| id).collect();
+        for id in full {
             self.give_up_lingering(id, ctx);
         }
+        let open = self.links.values().filter(|link| !link.closing);
+        let due = open.map(|link| {
+            let due = link.due_at();
+            self.idle_at(link).map_or(due, |idle| idle.min(due))
+        });
+        self.due = due.min();
     }
 
     /// Asks a node over its links whether it lives, if nothing was heard of it and it was not asked lately.

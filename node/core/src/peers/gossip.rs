@@ -4,8 +4,6 @@
 //! neighbours by name ([`super::rumours`]), and what got lost on the way is found by the next comparison. Nobody is told of
 //! newcomers whose ids are not checked ([`super::admission`]).
 
-use std::collections::BTreeMap;
-
 use super::view::{View, short};
 use crate::limits::{BUCKETS_PER_DIGEST, DIGEST_ITEMS_MAX};
 use crate::wire::control::{
@@ -46,43 +44,58 @@ pub(super) fn on_bucket(
     room: usize,
 ) -> (Vec<Control>, usize, bool) {
     let is_window = theirs.len() >= BUCKET_ITEMS_MAX;
-    let theirs: BTreeMap<u64, u32> = theirs.iter().copied().collect();
-    let ends = match (theirs.first_key_value(), theirs.last_key_value()) {
+    let mut theirs = theirs.to_vec();
+    theirs.sort_by_key(|(id, _)| *id);
+    let theirs = last_of_each(theirs.into_iter());
+    let ends = match (theirs.first(), theirs.last()) {
         (Some((first, _)), Some((last, _))) if is_window => *first..=*last,
         _ => 0..=u64::MAX,
     };
-    let ours: BTreeMap<u64, &Listing> = view
-        .bucket(bucket)
-        .map(|listing| (short(listing.id_bytes()), listing))
-        .filter(|(id, _)| ends.contains(id))
-        .collect();
-    let newer = ours.iter().filter(|(id, listing)| {
-        let lacks = theirs.get(id);
-        lacks.is_none_or(|issued| *issued < listing.issued()) && view.may_offer(listing)
-    });
-    let mut answers = pack(newer.map(|(_, listing)| *listing));
+    let (mut news, mut wanted) = (Vec::new(), Vec::new());
     let (mut asked, mut more) = (0, false);
-    let mut is_wanted = |id: &u64, issued: u32| match ours.get(id) {
-        Some(listing) => listing.issued() < issued,
-        None if asked < room => {
-            asked += 1;
-            true
-        }
-        None => {
+    let mut want = |id: u64, is_new: bool| {
+        if is_new && asked >= room {
             more = true;
-            false
+        } else {
+            asked += usize::from(is_new);
+            wanted.push(id);
         }
     };
-    let wanted: Vec<u64> = theirs
-        .iter()
-        .filter(|(id, issued)| is_wanted(id, **issued))
-        .map(|(id, _)| *id)
-        .take(WANT_MAX)
-        .collect();
+    let ours = view
+        .bucket(bucket)
+        .map(|listing| (short(listing.id_bytes()), listing));
+    let ours = last_of_each(ours.filter(|(id, _)| ends.contains(id)));
+    let mut theirs = theirs.into_iter().peekable();
+    for (id, listing) in ours {
+        while let Some((new, _)) = theirs.next_if(|(other, _)| *other < id) {
+            want(new, true);
+        }
+        match theirs.next_if(|(other, _)| *other == id) {
+            Some((_, issued)) if issued == listing.issued() => {}
+            Some((_, issued)) if issued > listing.issued() => want(id, false),
+            _ => news.push(listing),
+        }
+    }
+    theirs.for_each(|(id, _)| want(id, true));
+    wanted.truncate(WANT_MAX);
+    news.retain(|listing| view.may_offer(listing));
+    let mut answers = pack(news.into_iter());
     if !wanted.is_empty() {
         answers.push(Control::Want(bucket, wanted));
     }
     (answers, asked, more)
+}
+
+/// Of those in a row that are named alike the last.
+fn last_of_each<T>(all: impl Iterator<Item = (u64, T)>) -> Vec<(u64, T)> {
+    let mut last: Vec<(u64, T)> = Vec::new();
+    for one in all {
+        match last.last_mut().filter(|before| before.0 == one.0) {
+            Some(before) => *before = one,
+            None => last.push(one),
+        }
+    }
+    last
 }
 
 /// Under which name a descriptor is offered.
@@ -96,10 +109,7 @@ pub(super) fn name(listing: &Listing) -> (u64, u32) {
 
 /// All nodes whose ids begin so. Ids are only claimed: there may be several, and one must not hide another.
 fn named(view: &View, head: u64) -> impl Iterator<Item = &Listing> {
-    let (mut low, mut high) = ([0; 32], [0xff; 32]);
-    low[..8].copy_from_slice(&head.to_be_bytes());
-    high[..8].copy_from_slice(&head.to_be_bytes());
-    view.between(low, high)
+    view.nodes.headed(head)
 }
 
 /// Whether it may be of a node that is not known.

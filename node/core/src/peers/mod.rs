@@ -23,6 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use core::time::Duration;
 use oboro_crypto::ids::{IdentityPublic, LinkPublic, NodeId, Signature};
 use oboro_crypto::labels::Label;
 use oboro_crypto::provider::Provider;
@@ -40,7 +41,7 @@ pub(crate) use self::view::{View, weight};
 use crate::action::StoreRequest;
 use crate::effect::{Ctx, Waiting};
 use crate::ids::LinkId;
-use crate::limits::{GOSSIP_EVERY, MISSED_EVERY, NEIGHBOURS, RETRY_FIRST};
+use crate::limits::{GOSSIP_EVERY, GOSSIP_SETTLED, MISSED_EVERY, NEIGHBOURS, RETRY_FIRST};
 use crate::link::Links;
 use crate::placement::Directory;
 use crate::time::Time;
@@ -278,10 +279,19 @@ impl Peers {
             self.look(links, ctx);
         }
         if self.next_gossip <= ctx.now {
-            self.next_gossip = ctx.now + jittered(GOSSIP_EVERY, ctx.rng);
+            self.next_gossip = ctx.now + jittered(self.compares_every(), ctx.rng);
             self.compare(links, ctx);
             self.check_newcomers(ctx);
             self.save(ctx);
+        }
+    }
+
+    /// A view that has stopped growing has little to find: what comes is told.
+    fn compares_every(&self) -> Duration {
+        if self.view.is_settled() {
+            GOSSIP_SETTLED
+        } else {
+            GOSSIP_EVERY
         }
     }
 

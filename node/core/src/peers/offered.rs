@@ -3,7 +3,7 @@
 
 use oboro_crypto::ids::{LinkPublic, NodeId};
 
-use super::view::{NotTaken, Verified, View, term};
+use super::view::{NotTaken, Verified, View};
 use crate::limits::CHECKED_ENOUGH;
 use crate::wire::control::BUCKETS;
 use crate::wire::listing::Listing;
@@ -26,7 +26,7 @@ impl View {
         if self.newcomers.proved(id).is_none() {
             return;
         }
-        let Some((relay, share)) = self.get(id).map(|one| (one.roles().relay, term(one))) else {
+        let Some((relay, share)) = self.get(id).map(|one| (one.roles().relay, one.term())) else {
             return;
         };
         self.new_relays -= usize::from(relay);
@@ -82,15 +82,13 @@ impl View {
 
     /// All nodes in a bucket.
     pub(crate) fn bucket(&self, bucket: u8) -> impl DoubleEndedIterator<Item = &Listing> {
-        let (mut low, mut high) = ([0; 32], [0xff; 32]);
-        low[0] = bucket;
-        high[0] = bucket;
-        self.between(low, high)
+        self.nodes.run(bucket)
     }
 
     /// Those of them that may be offered.
     pub(super) fn offered(&self, bucket: u8) -> impl Iterator<Item = &Listing> {
+        let none_new = self.newcomers.len() == 0;
         self.bucket(bucket)
-            .filter(|listing| self.may_offer(listing))
+            .filter(move |listing| none_new || self.may_offer(listing))
     }
 }

@@ -1,30 +1,116 @@
 //! Address ranges: how many listed nodes are believed of each, so that addresses of one owner do not become a crowd.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
+use super::order::grow;
 use crate::limits::{PER_NETWORK_MIN, PER_SUBNET_MAX};
 
-/// A range: the family, then the leading bytes of an address.
-type Range = [u8; 7];
+/// A range: the leading bytes of an address, and in the last bit its family.
+type Range = u64;
+
+/// Bits of a count, which is kept with its range.
+const COUNT_BITS: u32 = 15;
+const COUNT_MAX: u64 = (1 << COUNT_BITS) - 1;
+
+/// How many nodes there are in each range: eight bytes for each.
+#[derive(Default)]
+struct Counts {
+    /// By a byte of the range, each in order. A range is in the upper bits, its count below.
+    runs: Vec<Vec<u64>>,
+}
+
+impl Counts {
+    /// Where a range is in its run, or would be.
+    fn find(&self, range: Range) -> (usize, Result<usize, usize>) {
+        // Neighbouring ranges are spread over the runs.
+        let run = (range >> 1) as usize % RUNS;
+        let Some(all) = self.runs.get(run) else {
+            return (run, Err(0));
+        };
+        let at = all.partition_point(|entry| entry >> COUNT_BITS < range);
+        match all.get(at) {
+            Some(entry) if entry >> COUNT_BITS == range => (run, Ok(at)),
+            _ => (run, Err(at)),
+        }
+    }
+
+    fn get(&self, range: Range) -> u32 {
+        let (run, at) = self.find(range);
+        let all = self.runs.get(run);
+        let entry = at.ok().and_then(|at| all?.get(at));
+        entry.map_or(0, |entry| {
+            u32::try_from(entry & COUNT_MAX).unwrap_or(u32::MAX)
+        })
+    }
+
+    fn increase(&mut self, range: Range) {
+        self.runs.resize_with(RUNS, Vec::new);
+        let (run, at) = self.find(range);
+        let Some(run) = self.runs.get_mut(run) else {
+            return;
+        };
+        match at {
+            Ok(at) => {
+                if let Some(entry) = run
+                    .get_mut(at)
+                    .filter(|entry| **entry & COUNT_MAX < COUNT_MAX)
+                {
+                    *entry += 1;
+                }
+            }
+            Err(at) => {
+                grow(run);
+                run.insert(at, range << COUNT_BITS | 1);
+            }
+        }
+    }
+
+    fn decrease(&mut self, range: Range) {
+        let (run, Ok(at)) = self.find(range) else {
+            return;
+        };
+        let Some(run) = self.runs.get_mut(run) else {
+            return;
+        };
+        match run.get_mut(at) {
+            Some(entry) if *entry & COUNT_MAX > 1 => *entry -= 1,
+            Some(_) => {
+                run.remove(at);
+            }
+            None => {}
+        }
+    }
+}
 
 /// Nodes in each range. A node counts once in each range it has an address in, however many. No range holds more than
-/// a 64th of a full view, which 16 bits can count.
+/// a 64th of a full view, which the bits of a count can count.
 #[derive(Default)]
 pub(super) struct Ranges {
-    subnets: BTreeMap<Range, u16>,
-    networks: BTreeMap<Range, u16>,
+    subnets: Counts,
+    networks: Counts,
 }
+
+const RUNS: usize = 64;
+const _: () = assert!((crate::limits::VIEW_MAX / 64) < COUNT_MAX as usize);
 
 impl Ranges {
     pub(super) fn add(&mut self, addresses: &[SocketAddr]) {
-        increase(&mut self.subnets, distinct(addresses, subnet));
-        increase(&mut self.networks, distinct(addresses, network));
+        for range in distinct(addresses, subnet) {
+            self.subnets.increase(range);
+        }
+        for range in distinct(addresses, network) {
+            self.networks.increase(range);
+        }
     }
 
     pub(super) fn remove(&mut self, addresses: &[SocketAddr]) {
-        decrease(&mut self.subnets, distinct(addresses, subnet));
-        decrease(&mut self.networks, distinct(addresses, network));
+        for range in distinct(addresses, subnet) {
+            self.subnets.decrease(range);
+        }
+        for range in distinct(addresses, network) {
+            self.networks.decrease(range);
+        }
     }
 
     /// Whether one more node with these addresses would be believed, among so many.
@@ -32,15 +118,12 @@ impl Ranges {
         let share = u32::try_from(nodes / 64)
             .unwrap_or(u32::MAX)
             .max(PER_NETWORK_MIN);
-        let below = |counts: &BTreeMap<Range, u16>, range: &Range, bound: u32| {
-            counts.get(range).map_or(0, |&count| u32::from(count)) < bound
-        };
         distinct(addresses, subnet)
-            .iter()
-            .all(|range| below(&self.subnets, range, PER_SUBNET_MAX))
+            .into_iter()
+            .all(|range| self.subnets.get(range) < PER_SUBNET_MAX)
             && distinct(addresses, network)
-                .iter()
-                .all(|range| below(&self.networks, range, share))
+                .into_iter()
+                .all(|range| self.networks.get(range) < share)
     }
 }
 
@@ -82,23 +165,6 @@ fn distinct(addresses: &[SocketAddr], range: fn(IpAddr) -> Range) -> BTreeSet<Ra
         .collect()
 }
 
-fn increase(counts: &mut BTreeMap<Range, u16>, ranges: BTreeSet<Range>) {
-    for range in ranges {
-        *counts.entry(range).or_default() += 1;
-    }
-}
-
-fn decrease(counts: &mut BTreeMap<Range, u16>, ranges: BTreeSet<Range>) {
-    for range in ranges {
-        if let Some(count) = counts.get_mut(&range) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&range);
-            }
-        }
-    }
-}
-
 /// /24 or /48: what one operator has without effort.
 fn subnet(ip: IpAddr) -> Range {
     match ip {
@@ -115,11 +181,11 @@ fn network(ip: IpAddr) -> Range {
     }
 }
 
-fn leading(family: u8, bytes: &[u8]) -> Range {
-    let mut range = [0; 7];
-    range[0] = family;
-    range[1..=bytes.len()].copy_from_slice(bytes);
-    range
+fn leading(family: u64, bytes: &[u8]) -> Range {
+    let bytes = bytes
+        .iter()
+        .fold(0, |all, &byte| all << 8 | u64::from(byte));
+    bytes << 1 | u64::from(family == 6)
 }
 
 #[cfg(test)]
@@ -159,7 +225,8 @@ mod tests {
             let mut ranges = Ranges::default();
             ranges.add(&all);
             ranges.remove(&all);
-            prop_assert!(ranges.subnets.is_empty() && ranges.networks.is_empty());
+            let mut left = ranges.subnets.runs.iter().chain(&ranges.networks.runs);
+            prop_assert!(left.all(Vec::is_empty));
         }
     }
 }

@@ -3,15 +3,13 @@
 //! Every node keeps one of every other, so a node known costs a place in two orders, by id and by link key, and its
 //! descriptor, which many views may share. Only of those that failed or were checked is more kept.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use core::time::Duration;
-use oboro_crypto::hash::hash;
 use oboro_crypto::ids::{IdentityPublic, LinkPublic, NodeId, OnionPublic};
-use oboro_crypto::labels;
 
 use super::admission::Newcomers;
-use super::order::By;
+use super::order::{LinkKeys, Nodes};
 use super::ranges::{Ranges, is_public, share_network};
 use crate::limits::{
     FORGIVEN, RETRY_FIRST, RETRY_LONGEST, SETTLE, SETTLE_LOCAL, SETTLE_LONGEST, UNREACHABLE_FIRST,
@@ -69,8 +67,8 @@ pub(super) struct Bucket {
 /// All listed nodes known, this one among them if it is listed.
 pub(crate) struct View {
     local: bool,
-    nodes: BTreeSet<By<false>>,
-    links: BTreeSet<By<true>>,
+    pub(super) nodes: Nodes,
+    links: LinkKeys,
     standings: BTreeMap<NodeId, Standing>,
     pub(super) newcomers: Newcomers,
     pub(super) buckets: Box<[Bucket; BUCKETS]>,
@@ -92,8 +90,8 @@ impl View {
     pub(crate) fn new(local: bool) -> Self {
         Self {
             local,
-            nodes: BTreeSet::new(),
-            links: BTreeSet::new(),
+            nodes: Nodes::default(),
+            links: LinkKeys::default(),
             standings: BTreeMap::new(),
             newcomers: Newcomers::default(),
             buckets: Box::new([Bucket::default(); BUCKETS]),
@@ -111,18 +109,22 @@ impl View {
     /// Takes a descriptor whose signature and validity have been checked.
     pub(crate) fn insert(&mut self, listing: Listing) -> Result<(), NotTaken> {
         let before = self.nodes.get(listing.id_bytes());
-        if let Some(By(known)) = before {
+        if let Some(known) = before {
             if known.identity() != listing.identity() {
                 return Err(NotTaken::Conflict);
             }
             if known.issued() >= listing.issued() {
                 return Err(NotTaken::Older);
             }
+            if known.is_renewed_by(&listing) {
+                self.renew(listing);
+                return Ok(());
+            }
         } else if self.nodes.len() >= VIEW_MAX {
             return Err(NotTaken::Full);
         }
-        let other = self.links.get(listing.link_bytes());
-        if other.is_some_and(|By(other)| other.id_bytes() != listing.id_bytes()) {
+        let other = self.links.of(&self.nodes, &listing.link());
+        if other.is_some_and(|other| other.id_bytes() != listing.id_bytes()) {
             return Err(NotTaken::Conflict);
         }
         let addresses = listing.addresses();
@@ -145,6 +147,19 @@ impl View {
         Ok(())
     }
 
+    /// Takes a descriptor that says the same as the one that is known, later: nothing but that one is touched.
+    fn renew(&mut self, listing: Listing) {
+        self.expires = self.expires.min(listing.expires());
+        let first = usize::from(listing.id_bytes()[0]);
+        let (counts, term) = (!self.newcomers.has(&listing.id()), listing.term());
+        if let Some(old) = self.nodes.insert(listing)
+            && counts
+        {
+            let sum = &mut self.buckets[first].sum;
+            *sum = sum.wrapping_sub(old.term()).wrapping_add(term);
+        }
+    }
+
     pub(crate) fn remove(&mut self, id: &NodeId) -> bool {
         self.standings.remove(id);
         let was = self.take_out(&id.0).is_some();
@@ -153,8 +168,8 @@ impl View {
     }
 
     fn take_out(&mut self, id: &[u8; 32]) -> Option<Listing> {
-        let By(listing) = self.nodes.take(id)?;
-        self.links.remove(listing.link_bytes());
+        let listing = self.nodes.remove(id)?;
+        self.links.remove(&listing);
         if !self.local {
             self.ranges.remove(&listing.addresses());
         }
@@ -163,7 +178,7 @@ impl View {
         if self.newcomers.has(&NodeId(*id)) {
             self.new_relays -= usize::from(roles.relay);
         } else {
-            bucket.sum = bucket.sum.wrapping_sub(term(&listing));
+            bucket.sum = bucket.sum.wrapping_sub(listing.term());
         }
         bucket.nodes -= 1;
         bucket.weight -= weight;
@@ -181,15 +196,15 @@ impl View {
         if self.newcomers.has(&listing.id()) {
             self.new_relays += usize::from(roles.relay);
         } else {
-            bucket.sum = bucket.sum.wrapping_add(term(&listing));
+            bucket.sum = bucket.sum.wrapping_add(listing.term());
         }
         bucket.nodes += 1;
         bucket.weight += weight(&listing);
         self.storers += usize::from(roles.storage);
         self.relays += usize::from(roles.relay);
         self.expires = self.expires.min(listing.expires());
-        self.links.insert(By(listing.clone()));
-        self.nodes.insert(By(listing));
+        self.links.insert(&listing);
+        self.nodes.insert(listing);
     }
 
     /// Drops what is no longer valid and says what went. Looks at all only when one is due.
@@ -215,7 +230,7 @@ impl View {
     }
 
     pub(crate) fn get(&self, id: &NodeId) -> Option<&Listing> {
-        self.nodes.get(&id.0).map(|By(listing)| listing)
+        self.nodes.get(&id.0)
     }
 
     /// How many of them store.
@@ -248,7 +263,7 @@ impl View {
     }
 
     pub(crate) fn node_of(&self, link: &LinkPublic) -> Option<NodeId> {
-        self.links.get(&link.0).map(|By(listing)| listing.id())
+        self.links.of(&self.nodes, link).map(Listing::id)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -256,7 +271,7 @@ impl View {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Listing> {
-        self.nodes.iter().map(|By(listing)| listing)
+        self.nodes.iter()
     }
 
     /// How to reach a node and under which key to speak with it.
@@ -316,7 +331,7 @@ impl View {
 
     /// Whether a node lately failed to answer. Who is not known is no better.
     pub(crate) fn suspects(&self, id: &NodeId) -> bool {
-        !self.nodes.contains(&id.0) || self.standing(id).suspect_until > self.now
+        self.nodes.get(&id.0).is_none() || self.standing(id).suspect_until > self.now
     }
 
     /// Forgets failures of long ago.
@@ -334,7 +349,7 @@ impl View {
     }
 
     fn change(&mut self, id: &NodeId, change: impl FnOnce(&mut Standing)) {
-        if !self.nodes.contains(&id.0) {
+        if self.nodes.get(&id.0).is_none() {
             return;
         }
         let mut standing = self.standing(id);
@@ -372,8 +387,7 @@ impl View {
         low: [u8; 32],
         high: [u8; 32],
     ) -> impl DoubleEndedIterator<Item = &Listing> {
-        let range = self.nodes.range::<[u8; 32], _>(low..=high);
-        range.map(|By(listing)| listing)
+        self.nodes.between(low, high)
     }
 }
 
@@ -395,13 +409,6 @@ pub(crate) fn weight(listing: &Listing) -> u32 {
 /// The short id of a node: what views are compared by.
 pub(crate) fn short(id: &[u8; 32]) -> u64 {
     let [_, a, b, c, d, e, f, g, h, ..] = *id;
-    u64::from_be_bytes([a, b, c, d, e, f, g, h])
-}
-
-pub(super) fn term(listing: &Listing) -> u64 {
-    let issued = listing.issued().to_be_bytes();
-    let full = hash(labels::VIEW_DIGEST, &[listing.id_bytes(), &issued]);
-    let [a, b, c, d, e, f, g, h, ..] = full;
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 

@@ -1,12 +1,15 @@
 //! A descriptor as it is kept: its bytes and nothing else, once for all who keep it.
 //!
 //! A node knows every other one, so what it keeps of each is counted in bytes. Fields are read where they lie in the
-//! layout of [`super::descriptor`]; addresses, whose length varies, are decoded when they are asked for.
+//! layout of [`super::descriptor`]; addresses, whose length varies, are decoded when they are asked for. After the bytes
+//! comes what views are compared by, so that it is reckoned once.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use oboro_crypto::hash::hash;
 use oboro_crypto::ids::{IdentityPublic, LinkPublic, NetworkId, NodeId, OnionPublic};
+use oboro_crypto::labels;
 use oboro_crypto::provider::Provider;
 
 use super::codec::{Reader, WireError};
@@ -21,9 +24,13 @@ const ISSUED: usize = 129;
 const VALID: usize = 133;
 const ROLES: usize = 135;
 const COUNT: usize = 137;
+/// The signature, which ends a descriptor.
+const SIGNATURE: usize = 64;
+/// What is kept behind it.
+const TERM: usize = 8;
 const NOTHING: [u8; 32] = [0; 32];
 
-/// A descriptor that could be read, encoded. To clone one costs nothing. `Debug` shows nothing of it.
+/// A descriptor that could be read, encoded, and its term. To clone one costs nothing. `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Listing(Arc<[u8]>);
 
@@ -46,19 +53,49 @@ impl Listing {
         if !wanted(&descriptor) {
             return Ok(None);
         }
+        if let Some(same) = provider.kept(bytes) {
+            return Ok(Some(Self(same)));
+        }
         Descriptor::open(bytes, network, provider)?;
-        Ok(Some(Self(provider.keep(bytes))))
+        Ok(Some(Self::keep(bytes, provider)))
     }
 
     /// One that this node has just signed itself.
     pub(crate) fn signed(bytes: &[u8], provider: &dyn Provider) -> Result<Self, WireError> {
         Descriptor::decode(bytes)?;
-        Ok(Self(provider.keep(bytes)))
+        Ok(Self::keep(bytes, provider))
+    }
+
+    /// Whoever keeps for many nodes has only what one of them has checked.
+    fn keep(bytes: &[u8], provider: &dyn Provider) -> Self {
+        let id = bytes.get(ID..ISSUED).unwrap_or_default();
+        let issued = bytes.get(ISSUED..VALID).unwrap_or_default();
+        let full = hash(labels::VIEW_DIGEST, &[id, issued]);
+        Self(provider.keep(bytes, full.first_chunk::<TERM>().unwrap_or(&[0; TERM])))
     }
 
     /// As others get it.
     pub(crate) fn encoded(&self) -> &[u8] {
-        &self.0
+        let end = self.0.len().saturating_sub(TERM);
+        self.0.get(..end).unwrap_or_default()
+    }
+
+    /// What it adds to the sums by which views are compared.
+    pub(crate) fn term(&self) -> u64 {
+        u64::from_be_bytes(self.0.last_chunk().copied().unwrap_or_default())
+    }
+
+    /// Whether the other is of the same node and says the same, but for its time.
+    pub(crate) fn is_renewed_by(&self, other: &Self) -> bool {
+        let before = |listing: &Self| listing.0.get(..ISSUED) == self.0.get(..ISSUED);
+        let after = |listing: &Self| {
+            let end = listing.0.len().saturating_sub(SIGNATURE + TERM);
+            listing.0.get(VALID..end)
+                == self
+                    .0
+                    .get(VALID..self.0.len().saturating_sub(SIGNATURE + TERM))
+        };
+        before(other) && after(other)
     }
 
     pub(crate) fn identity(&self) -> IdentityPublic {

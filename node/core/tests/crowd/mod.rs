@@ -57,12 +57,12 @@ impl Provider for Shared {
         RealProvider.accept(keys, network, msg1, rng)
     }
 
-    fn keep(&self, bytes: &[u8]) -> Arc<[u8]> {
+    fn keep(&self, bytes: &[u8], reckoned: &[u8]) -> Arc<[u8]> {
         let mut kept = self.kept.lock().unwrap();
-        if let Some(same) = kept.get(bytes) {
+        let new: Arc<[u8]> = [bytes, reckoned].concat().into();
+        if let Some(same) = kept.get(&new) {
             return Arc::clone(same);
         }
-        let new: Arc<[u8]> = Arc::from(bytes);
         kept.insert(Arc::clone(&new));
         // What nobody else holds any more was replaced by something newer.
         if kept.len().is_multiple_of(4096) {

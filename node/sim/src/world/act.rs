@@ -10,7 +10,6 @@ use oboro_core::event::{
     StoredExtent,
 };
 use oboro_core::ids::{DialId, JobId, LinkId, Ticket};
-use oboro_core::wire::descriptor::Descriptor;
 use oboro_core::{Action, Event};
 use oboro_crypto::entry;
 use oboro_crypto::hash::hash;
@@ -262,9 +261,7 @@ impl World {
                 .map_or(StoreOutcome::Failed, StoreOutcome::Entries),
             StoreRequest::PutDescriptors(all) => {
                 for (id, encoded) in all {
-                    if let Ok((descriptor, _)) = Descriptor::decode(&encoded) {
-                        self.issued(id, descriptor.issued, &encoded);
-                    }
+                    self.descriptors.kept(id, &encoded, self.now);
                 }
                 StoreOutcome::Done
             }
@@ -278,20 +275,16 @@ impl World {
     }
 
     /// The descriptors a node had when it left, or begins with: what had been issued by then.
-    fn on_disk(&self, index: usize) -> Vec<Vec<u8>> {
+    fn on_disk(&mut self, index: usize) -> Vec<Vec<u8>> {
         let machine = &self.machines[index];
         if machine.life == 1 && !(self.scenario.warm && machine.starts.len() <= 1) {
             return Vec::new();
         }
-        if machine.life == 1 && self.descriptors.len() < self.scenario.nodes {
+        if machine.life == 1 && self.descriptors.nodes() < self.scenario.nodes {
             return Vec::new();
         }
         let until = machine.left.max(START).secs() as u32;
-        let known = self.descriptors.values().filter_map(|versions| {
-            let mut before = versions.iter().rev();
-            before.find(|(issued, _)| *issued <= until)
-        });
-        known.map(|(_, encoded)| encoded.to_vec()).collect()
+        self.descriptors.by(until)
     }
 
     // Workers

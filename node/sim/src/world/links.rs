@@ -1,9 +1,11 @@
 //! Links between nodes of the world: reliable, in order, with credit for whoever sends.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use oboro_core::Time;
 use oboro_core::ids::LinkId;
+
+use crate::cheap::Sums;
 
 /// Records a shell takes before some have gone.
 pub(super) const CREDIT: u32 = 128;
@@ -28,7 +30,8 @@ pub(super) struct End {
 /// All ends.
 #[derive(Default)]
 pub(super) struct Links {
-    ends: BTreeMap<LinkId, End>,
+    /// By name; only looked up in, never walked through.
+    ends: HashMap<u64, End, Sums>,
     names: u64,
 }
 
@@ -47,17 +50,17 @@ impl Links {
             last: now,
             owed: 0,
         };
-        self.ends.insert(one, end(a, b.0, two));
-        self.ends.insert(two, end(b, a.0, one));
+        self.ends.insert(one.0, end(a, b.0, two));
+        self.ends.insert(two.0, end(b, a.0, one));
         (one, two)
     }
 
     pub(super) fn get(&mut self, link: LinkId) -> Option<&mut End> {
-        self.ends.get_mut(&link)
+        self.ends.get_mut(&link.0)
     }
 
     /// This end is over; the other is told by whoever asks for it.
     pub(super) fn remove(&mut self, link: LinkId) -> Option<End> {
-        self.ends.remove(&link)
+        self.ends.remove(&link.0)
     }
 }

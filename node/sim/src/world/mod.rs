@@ -6,6 +6,7 @@ pub(crate) mod chance;
 mod collude;
 mod floods;
 mod happen;
+mod issued;
 mod links;
 mod machine;
 mod malice;
@@ -52,9 +53,6 @@ pub(crate) const START: Time = Time(1_800_057_600 * 1_000_000);
 const LOOK_EVERY: Duration = Duration::from_secs(300);
 /// A warm start spreads over so long.
 const WARM: Duration = Duration::from_secs(60);
-
-/// A descriptor: when it was issued, in seconds, and its bytes.
-type Issued = (u32, Arc<[u8]>);
 
 /// What a user wants: a file, or its word found.
 #[derive(Clone, Copy)]
@@ -121,9 +119,7 @@ pub struct World {
     oracle: Oracle,
     tally: Tally,
     tokens: BTreeMap<String, Arc<KeywordToken>>,
-    /// What descriptors there are, by node: issued when, and the bytes. What a node had on its disk when it left is
-    /// what was issued by then.
-    descriptors: BTreeMap<NodeId, Vec<Issued>>,
+    descriptors: issued::Issued,
     jobs: u64,
     /// Over which link the records came that a node is taking now.
     over: Option<LinkId>,
@@ -178,7 +174,7 @@ impl World {
             oracle: Oracle::default(),
             tally: Tally::default(),
             tokens: BTreeMap::new(),
-            descriptors: BTreeMap::new(),
+            descriptors: issued::Issued::default(),
             jobs: 0,
             over: None,
             seen: collude::Seen::default(),
@@ -320,17 +316,8 @@ impl World {
             addresses: vec![machine.address],
         };
         let encoded = descriptor.sign(&self.network.id(), &machine.keys.identity);
-        self.issued(machine.id, descriptor.issued, &encoded);
-    }
-
-    fn issued(&mut self, id: NodeId, issued: u32, encoded: &[u8]) {
-        let versions = self.descriptors.entry(id).or_default();
-        if versions.iter().all(|(known, _)| *known != issued) {
-            let oldest = (self.now.secs() as u32).saturating_sub(6 * 3600);
-            versions.retain(|(known, _)| *known >= oldest);
-            versions.push((issued, Arc::from(encoded)));
-            versions.sort_by_key(|(known, _)| *known);
-        }
+        self.descriptors
+            .add(machine.id, descriptor.issued, &encoded, self.now);
     }
 
     fn plan(&mut self) {
@@ -456,6 +443,9 @@ impl World {
     fn look(&mut self) {
         let look = self.oracle.look(&self.files, &mut self.machines);
         self.tally.looked(look);
+        if let Some(cheap) = &self.cheap {
+            cheap.tidy();
+        }
     }
 
     /// What came out so far.
