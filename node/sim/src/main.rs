@@ -58,6 +58,9 @@ struct Order {
     /// Write reports into this directory, NAME.json each.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Say every five simulated minutes how far it is.
+    #[arg(long)]
+    progress: bool,
     /// Compare with reports in this directory: fewer jobs done, or 5 % more records, is worse.
     #[arg(long)]
     baseline: Option<PathBuf>,
@@ -123,7 +126,15 @@ fn run_one(path: &Path, order: &Order) -> Result<bool, String> {
     scenario.nodes = order.nodes.unwrap_or(scenario.nodes);
     scenario.minutes = order.minutes.unwrap_or(scenario.minutes);
     let begun = Instant::now();
-    let report = World::run(scenario);
+    let report = World::run_telling(scenario, &mut |minute| {
+        if order.progress {
+            eprintln!(
+                "  minute {minute}: {:.1} s, {} MiB at the most",
+                begun.elapsed().as_secs_f64(),
+                peak_mib()
+            );
+        }
+    });
     if order.json {
         println!("{}", serde_json::to_string(&report).unwrap_or_default());
     } else {

@@ -44,6 +44,12 @@ pub struct Report {
     pub causes: BTreeMap<String, u64>,
     /// What colluders could link, if there are any.
     pub linkage: Option<Linkage>,
+    /// In a crowd, how many of its nodes were machines with the real core: all figures are of those.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machines: Option<usize>,
+    /// In a crowd, how views grew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub growth: Option<Growth>,
     /// Nodes in the views of honest nodes at the end, in the mean.
     pub view_mean: f64,
     /// Honest nodes that are there at the end.
@@ -106,6 +112,17 @@ pub struct Linkage {
     pub guarded: f64,
 }
 
+/// When views held so much of what there is, by looks every minute: minutes after the start, and MB a node had sent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Growth {
+    /// Half of all nodes.
+    pub half: Option<(f64, f64)>,
+    /// 99 %.
+    pub nearly: Option<(f64, f64)>,
+    /// 99.9 %.
+    pub full: Option<(f64, f64)>,
+}
+
 /// What it cost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Traffic {
@@ -125,7 +142,11 @@ pub struct Traffic {
 
 impl Report {
     pub(crate) fn judge(&mut self, expect: &Expect) {
-        let view = Some(self.view_mean / self.up_at_end.max(1) as f64);
+        let there = match self.fidelity {
+            Fidelity::Crowd => self.nodes,
+            Fidelity::Exact | Fidelity::Protocol => self.up_at_end,
+        };
+        let view = Some(self.view_mean / there.max(1) as f64);
         let rules = [
             ("fetched", expect.fetched, self.fetch.share),
             ("found", expect.found, self.search.share),
@@ -203,6 +224,7 @@ impl fmt::Display for Report {
         let fidelity = match self.fidelity {
             Fidelity::Exact => "exact",
             Fidelity::Protocol => "protocol",
+            Fidelity::Crowd => "crowd",
         };
         writeln!(
             f,
@@ -254,6 +276,28 @@ impl fmt::Display for Report {
             self.corrupt,
             self.steps
         )?;
+        if let Some(machines) = self.machines {
+            writeln!(
+                f,
+                "  crowd    {machines} machines with the real core stand for all {}: figures are of a machine",
+                self.nodes
+            )?;
+        }
+        if let Some(growth) = &self.growth {
+            for (share, grown) in [
+                ("50 %", growth.half),
+                ("99 %", growth.nearly),
+                ("99.9 %", growth.full),
+            ] {
+                match grown {
+                    Some((minutes, mb)) => writeln!(
+                        f,
+                        "           views held {share} after {minutes:.0} min; {mb:.2} MB a node sent by then"
+                    )?,
+                    None => writeln!(f, "           views never held {share}")?,
+                }
+            }
+        }
         if let Some(linkage) = &self.linkage {
             writeln!(
                 f,

@@ -10,6 +10,8 @@ pub enum Fidelity {
     Exact,
     /// The real core, cryptography that costs nothing: up to 10,000 nodes.
     Protocol,
+    /// The same for some machines, which stand for all nodes: up to 500,000. Nothing is published in it.
+    Crowd,
 }
 
 /// A scenario. Every field has a default, so that a file says only what is special about it.
@@ -24,6 +26,8 @@ pub struct Scenario {
     pub seed: u64,
     /// Nodes at the start.
     pub nodes: usize,
+    /// In a crowd: how many of the nodes are machines with the real core.
+    pub machines: usize,
     /// Minutes to simulate after the start.
     pub minutes: u64,
     /// Relays on the way of a user's request.
@@ -59,6 +63,7 @@ impl Default for Scenario {
             fidelity: Fidelity::Protocol,
             seed: 1,
             nodes: 50,
+            machines: 500,
             minutes: 60,
             hops: 3,
             replicas: 4,
@@ -340,17 +345,37 @@ impl Scenario {
         Ok(scenario)
     }
 
+    /// How many nodes run the core.
+    #[must_use]
+    pub fn machines(&self) -> usize {
+        match self.fidelity {
+            Fidelity::Crowd => self.machines.min(self.nodes),
+            Fidelity::Exact | Fidelity::Protocol => self.nodes,
+        }
+    }
+
     fn check(&self) -> Result<(), &'static str> {
         let share = |value: f64| (0.0..=1.0).contains(&value);
         let most = match self.fidelity {
             Fidelity::Exact => 1_000,
             Fidelity::Protocol => 20_000,
+            Fidelity::Crowd => 500_000,
         };
+        let crowd = self.fidelity == Fidelity::Crowd;
+        let idle = self.work.files == 0 && self.churn.always >= 1.0 && self.at.is_empty();
         let hostile: f64 = self.hostile.iter().map(|hostile| hostile.share).sum();
         let rules = [
             (
                 (1..=most).contains(&self.nodes),
-                "nodes: 1 to 1,000 exactly, to 20,000 by protocol",
+                "nodes: 1 to 1,000 exactly, to 20,000 by protocol, to 500,000 in a crowd",
+            ),
+            (
+                !crowd || (2..=5_000).contains(&self.machines),
+                "machines: 2 to 5,000",
+            ),
+            (
+                !crowd || idle,
+                "crowd: nobody publishes in it, nobody leaves it, nothing happens to it",
             ),
             (
                 (1..=60 * 24 * 400).contains(&self.minutes),

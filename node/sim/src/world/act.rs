@@ -69,7 +69,8 @@ impl World {
         let life = self.machines[from].life;
         let to = self.by_link.get(remote).copied();
         let there = to.filter(|&to| {
-            self.machines[to].is_up()
+            to != from
+                && self.machines[to].is_up()
                 && self.net.closed_until(from, to, self.now).is_none()
                 && self.net.closed_until(to, from, self.now).is_none()
         });
@@ -91,11 +92,18 @@ impl World {
                 life,
                 to: there,
                 dial,
+                remote: *remote,
             },
         );
     }
 
-    pub(super) fn dialed(&mut self, from: usize, life: u32, to: Option<usize>, dial: DialId) {
+    pub(super) fn dialed(
+        &mut self,
+        (from, life): (usize, u32),
+        to: Option<usize>,
+        dial: DialId,
+        named: LinkPublic,
+    ) {
         if self.machines[from].life != life || !self.machines[from].is_up() {
             return;
         }
@@ -107,12 +115,13 @@ impl World {
         let (near, far) = self.links.join((from, life), (to, far_life), self.now);
         self.machines[from].links.insert(near);
         self.machines[to].links.insert(far);
-        for (machine, life, link, other, dial) in [
-            (from, life, near, to, Some(dial)),
-            (to, far_life, far, from, None),
+        // A machine has the name under which it was dialled: in a crowd that of a member.
+        let own = self.machines[from].link;
+        for (machine, life, link, (other, remote), dial) in [
+            (from, life, near, (to, named), Some(dial)),
+            (to, far_life, far, (from, own), None),
         ] {
-            let other = &self.machines[other];
-            let (remote, address) = (other.link, other.address);
+            let address = self.machines[other].address;
             let up = Event::LinkUp {
                 link,
                 remote,

@@ -21,6 +21,7 @@ pub(super) struct End {
     pub(super) life: u32,
     pub(super) other: usize,
     pub(super) other_link: LinkId,
+    pub(super) since: Time,
     /// When the last that was sent from here arrives: nothing overtakes it.
     pub(super) last: Time,
     /// Records sent for which no credit was given back yet.
@@ -38,21 +39,27 @@ pub(super) struct Links {
 impl Links {
     /// A link between two nodes, with their lives.
     pub(super) fn join(&mut self, a: (usize, u32), b: (usize, u32), now: Time) -> (LinkId, LinkId) {
-        self.names += 2;
-        let (one, two) = (LinkId(self.names - 1), LinkId(self.names));
+        let (one, two) = (self.name(), self.name());
         let end = |(machine, life): (usize, u32), other, other_link: LinkId| End {
             machine,
-            // Links are joined by the side that dials: its name is the odd one.
-            dialed: other_link.0.is_multiple_of(2),
+            // Links are joined by the side that dials: it is named first.
+            dialed: other_link == two,
             life,
             other,
             other_link,
+            since: now,
             last: now,
             owed: 0,
         };
         self.ends.insert(one.0, end(a, b.0, two));
         self.ends.insert(two.0, end(b, a.0, one));
         (one, two)
+    }
+
+    /// A name that no other end has.
+    pub(super) fn name(&mut self) -> LinkId {
+        self.names += 1;
+        LinkId(self.names)
     }
 
     pub(super) fn get(&mut self, link: LinkId) -> Option<&mut End> {

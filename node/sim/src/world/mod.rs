@@ -4,6 +4,7 @@
 mod act;
 pub(crate) mod chance;
 mod collude;
+mod crowd;
 mod floods;
 mod happen;
 mod issued;
@@ -51,6 +52,8 @@ use crate::scenario::{Fidelity, Hostile, Scenario, What};
 pub(crate) const START: Time = Time(1_800_057_600 * 1_000_000);
 /// Between two looks of the oracle.
 const LOOK_EVERY: Duration = Duration::from_secs(300);
+/// The same in a crowd, where it is views that are looked at.
+const LOOK_EVERY_CROWD: Duration = Duration::from_secs(60);
 /// A warm start spreads over so long.
 const WARM: Duration = Duration::from_secs(60);
 
@@ -75,6 +78,7 @@ enum Due {
         life: u32,
         to: Option<usize>,
         dial: oboro_core::ids::DialId,
+        remote: LinkPublic,
     },
     /// The store of a node has done something.
     Stored(
@@ -95,6 +99,9 @@ enum Due {
     Look,
     /// A flooder floods.
     Flood(usize, u32),
+    /// A member of a crowd comes, or has its descriptor renewed.
+    Arrive(usize),
+    Renew(usize),
     /// What the scenario says.
     Happen(What),
 }
@@ -109,6 +116,7 @@ pub struct World {
     end: Time,
     queue: Queue<Due>,
     machines: Vec<Machine>,
+    members: Vec<crowd::Member>,
     by_link: BTreeMap<LinkPublic, usize>,
     by_id: BTreeMap<NodeId, usize>,
     /// Those whose users have jobs.
@@ -152,7 +160,7 @@ impl World {
         };
         let network = Network::new("simulated", params, Some(Secret::random(&mut rng)))
             .unwrap_or_else(|_| unreachable!("these parameters are within their bounds"));
-        let cheap = (scenario.fidelity == Fidelity::Protocol).then(cheap::shared);
+        let cheap = (scenario.fidelity != Fidelity::Exact).then(cheap::shared);
         let provider: Arc<dyn Provider> = match &cheap {
             Some(cheap) => Arc::clone(cheap) as Arc<dyn Provider>,
             None => Arc::new(RealProvider),
@@ -165,6 +173,7 @@ impl World {
             end: START + Duration::from_secs(scenario.minutes * 60),
             queue: Queue::new(),
             machines: Vec::new(),
+            members: Vec::new(),
             by_link: BTreeMap::new(),
             by_id: BTreeMap::new(),
             busy: BTreeSet::new(),
@@ -190,9 +199,18 @@ impl World {
     /// Runs a scenario to its end and says what came out.
     #[must_use]
     pub fn run(scenario: Scenario) -> Report {
+        Self::run_telling(scenario, &mut |_| {})
+    }
+
+    /// The same, and says at each look of the oracle how many minutes have been simulated.
+    #[must_use]
+    pub fn run_telling(scenario: Scenario, tell: &mut dyn FnMut(u64)) -> Report {
         let mut world = Self::new(scenario);
         while let Some((at, due)) = world.queue.pop(world.end) {
             world.now = at;
+            if matches!(due, Due::Look) {
+                tell(at.since(START).as_secs() / 60);
+            }
             world.carry_out(due);
         }
         world.now = world.end;
@@ -201,7 +219,7 @@ impl World {
     }
 
     fn populate(&mut self) {
-        let count = self.scenario.nodes;
+        let count = self.scenario.machines();
         let kinds = self.kinds(count);
         for kind in kinds {
             let starts = if self.machines.is_empty() {
@@ -220,6 +238,7 @@ impl World {
                 self.describe(index);
             }
         }
+        self.gather(self.scenario.nodes);
         for index in 0..count {
             let spread = if self.scenario.warm {
                 WARM
@@ -334,7 +353,7 @@ impl World {
         if work.searches_per_minute > 0.0 {
             self.queue.push(after, Due::Search);
         }
-        self.queue.push(START + LOOK_EVERY, Due::Look);
+        self.queue.push(START + self.look_every(), Due::Look);
         for happening in self.scenario.at.clone() {
             self.queue
                 .push(minutes(happening.minute), Due::Happen(happening.what));
@@ -350,7 +369,8 @@ impl World {
                 life,
                 to,
                 dial,
-            } => self.dialed(from, life, to, dial),
+                remote,
+            } => self.dialed((from, life), to, dial, remote),
             Due::Stored(machine, life, ticket, request) => {
                 self.store(machine, life, ticket, *request);
             }
@@ -367,8 +387,10 @@ impl World {
             }
             Due::Look => {
                 self.look();
-                self.queue.push(self.now + LOOK_EVERY, Due::Look);
+                self.queue.push(self.now + self.look_every(), Due::Look);
             }
+            Due::Arrive(member) => self.arrive(member),
+            Due::Renew(member) => self.renew(member),
             Due::Flood(machine, life) => self.flood(machine, life),
             Due::Happen(what) => self.happen(&what),
         }
@@ -440,7 +462,17 @@ impl World {
         JobId(self.jobs)
     }
 
+    const fn look_every(&self) -> Duration {
+        match self.scenario.fidelity {
+            Fidelity::Crowd => LOOK_EVERY_CROWD,
+            Fidelity::Exact | Fidelity::Protocol => LOOK_EVERY,
+        }
+    }
+
     fn look(&mut self) {
+        if self.scenario.fidelity == Fidelity::Crowd {
+            self.look_at_views();
+        }
         let look = self.oracle.look(&self.files, &mut self.machines);
         self.tally.looked(look);
         if let Some(cheap) = &self.cheap {

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::START;
+use super::crowd::Grown;
 use super::machine::Totals;
 use super::oracle::Look;
-use crate::report::{Deeds, Linkage, Report, Storage, Traffic};
-use crate::scenario::Scenario;
+use crate::report::{Deeds, Growth, Linkage, Report, Storage, Traffic};
+use crate::scenario::{Fidelity, Scenario};
 
 /// One sort of job.
 #[derive(Default)]
@@ -61,6 +63,7 @@ pub(super) struct Tally {
     waited: u64,
     records: u64,
     looks: Vec<Look>,
+    grown: Vec<Grown>,
 }
 
 impl Tally {
@@ -78,6 +81,17 @@ impl Tally {
 
     pub(super) fn looked(&mut self, look: Look) {
         self.looks.push(look);
+    }
+
+    pub(super) fn grown(&mut self, grown: Grown) {
+        self.grown.push(grown);
+    }
+
+    /// When views held so much of what there is, and what a node had sent by then, in MB.
+    fn grew_to(&self, share: f64) -> Option<(f64, f64)> {
+        let grown = self.grown.iter().find(|grown| grown.share >= share)?;
+        let minutes = grown.at.since(START).as_secs_f64() / 60.0;
+        Some((round(minutes), round(grown.sent / 1e6)))
     }
 
     pub(super) fn report(
@@ -142,6 +156,12 @@ impl Tally {
                 .collect(),
             causes: totals.causes.clone(),
             linkage,
+            machines: (scenario.fidelity == Fidelity::Crowd).then(|| scenario.machines()),
+            growth: (!self.grown.is_empty()).then(|| Growth {
+                half: self.grew_to(0.5),
+                nearly: self.grew_to(0.99),
+                full: self.grew_to(0.999),
+            }),
             view_mean: round(view as f64 / up.max(1) as f64),
             up_at_end: up,
             steps,
