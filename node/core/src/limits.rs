@@ -249,11 +249,13 @@ pub const MISSED_EVERY: Duration = Duration::from_secs(300);
 /// How often views are compared with a neighbour while the own view grows.
 pub const GOSSIP_EVERY: Duration = Duration::from_secs(20);
 /// The same once it has stopped growing.
-pub const GOSSIP_SETTLED: Duration = Duration::from_secs(80);
+pub const GOSSIP_SETTLED: Duration = Duration::from_secs(120);
 /// How often news is told at the most, with jitter; after a quiet time an eighth of it is waited. What is told together
 /// shares a record.
 pub const RUMOUR_EVERY: Duration = Duration::from_secs(30);
-/// The same on a local network.
+/// The same while all news is of nodes that are known: what is known of them is valid for hours.
+pub const RUMOUR_RENEWED: Duration = Duration::from_secs(120);
+/// How often all of it is told on a local network.
 pub const RUMOUR_EVERY_LOCAL: Duration = Duration::from_millis(200);
 /// Links news is told on, drawn each time: each node hears it from some five, so that one in 150 hears it of none, until
 /// it compares views. On a local network: all.

@@ -10,6 +10,9 @@ use std::time::Instant;
 use clap::{Args, Parser, Subcommand};
 use oboro_sim::{Report, Scenario, World, models};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Simulates networks of Oboro nodes: the real core, thousands of times, in one process.
 #[derive(Parser)]
 #[command(version)]

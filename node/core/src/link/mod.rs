@@ -284,8 +284,13 @@ impl Links {
     }
 
     pub(crate) fn send(&mut self, link: LinkId, message: &Control, ctx: &mut Ctx<'_>) {
+        self.send_encoded(link, message.encode(), ctx);
+    }
+
+    /// The same for a message that is encoded already.
+    pub(crate) fn send_encoded(&mut self, link: LinkId, message: Vec<u8>, ctx: &mut Ctx<'_>) {
         if let Some(entry) = self.links.get_mut(&link) {
-            entry.control(message.encode(), ctx.stats);
+            entry.control(message, ctx.stats);
             self.touched.insert(link);
         }
     }

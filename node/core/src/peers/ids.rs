@@ -97,7 +97,7 @@ impl Peers {
         self.unsaved.insert(id);
         let has = links.greeted().filter(|(_, remote)| *remote == by);
         let has = has.map(|(link, _)| link).collect();
-        self.tell(gossip::name(listing), has, ctx);
+        self.tell((gossip::name(listing), false), has, ctx);
         if self.more.is_none() && !self.view.newcomers.generous(ctx.now).is_empty() {
             let soon = if self.own.local {
                 MORE_EVERY_LOCAL

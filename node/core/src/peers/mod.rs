@@ -250,11 +250,12 @@ impl Peers {
             return;
         };
         for answer in answers {
-            if !self.budgets.spend(remote, answer.encode().len(), ctx.now) {
+            let encoded = answer.encode();
+            if !self.budgets.spend(remote, encoded.len(), ctx.now) {
                 ctx.stats.dropped("gossip_budget");
                 return;
             }
-            links.send(link, &answer, ctx);
+            links.send_encoded(link, encoded, ctx);
         }
     }
 

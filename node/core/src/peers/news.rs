@@ -28,17 +28,18 @@ impl Peers {
                 continue;
             };
             let name = gossip::name(&listing);
+            let renewed = self.view.get(&listing.id()).is_some();
             let mut has = self.rumours.arrived(name);
             has.push(from);
             if self.insert(listing.clone(), Some(by), ctx) && self.view.may_offer(&listing) {
-                self.tell(name, has, ctx);
+                self.tell((name, renewed), has, ctx);
             }
         }
         self.check_newcomers(ctx);
     }
 
-    /// Others are to be told of this.
-    pub(super) fn tell(&mut self, name: (u64, u32), has: Vec<LinkId>, ctx: &mut Ctx<'_>) {
+    /// Others are to be told of this; whether the node was known before.
+    pub(super) fn tell(&mut self, name: ((u64, u32), bool), has: Vec<LinkId>, ctx: &mut Ctx<'_>) {
         if !self.rumours.heard(name, has, ctx.now, ctx.rng) {
             ctx.stats.dropped("rumours");
         }

@@ -14,7 +14,7 @@ use super::bootstrap::jittered;
 use crate::ids::LinkId;
 use crate::limits::{
     ASK_PATIENCE, ASKED_PER_LINK_MAX, OFFERERS_MAX, RUMOUR_EVERY, RUMOUR_EVERY_LOCAL, RUMOUR_LINKS,
-    RUMOURS_MAX,
+    RUMOUR_RENEWED, RUMOURS_MAX,
 };
 use crate::time::Time;
 
@@ -36,6 +36,8 @@ pub(super) struct Rumours {
     news: BTreeMap<Name, Vec<LinkId>>,
     told: Time,
     next: Option<Time>,
+    /// Whether there is news among it that is to be told sooner.
+    hurried: bool,
     asked: BTreeMap<Name, Asked>,
     of_link: BTreeMap<LinkId, usize>,
     /// None runs out of patience before this.
@@ -49,6 +51,7 @@ impl Rumours {
             news: BTreeMap::new(),
             told: Time(0),
             next: None,
+            hurried: false,
             asked: BTreeMap::new(),
             of_link: BTreeMap::new(),
             patience: None,
@@ -59,18 +62,21 @@ impl Rumours {
         self.next.into_iter().chain(self.patience).min()
     }
 
-    const fn every(&self) -> Duration {
-        if self.local {
-            RUMOUR_EVERY_LOCAL
-        } else {
-            RUMOUR_EVERY
+    /// How often news is told: of nodes that are known already nobody waits for it, for what is known of them stays
+    /// valid for long.
+    const fn every(&self, renewed: bool) -> Duration {
+        match (self.local, renewed) {
+            (true, _) => RUMOUR_EVERY_LOCAL,
+            (false, false) => RUMOUR_EVERY,
+            (false, true) => RUMOUR_RENEWED,
         }
     }
 
-    /// Something new is known, and to whom besides. False if there is too much to tell already.
+    /// Something new is known, whether of a node that was known before, and to whom besides. False if there is too much
+    /// to tell already.
     pub(super) fn heard(
         &mut self,
-        name: Name,
+        (name, renewed): (Name, bool),
         has: Vec<LinkId>,
         now: Time,
         rng: &mut ChaCha20Rng,
@@ -79,11 +85,13 @@ impl Rumours {
             return false;
         }
         self.news.insert(name, has);
-        if self.next.is_none() {
+        if self.next.is_none() || !(renewed || self.hurried) {
             // After a quiet time it is told soon; often, no more than so often.
-            let soon = now + jittered(self.every() / 8, rng);
-            let due = self.told + jittered(self.every(), rng);
-            self.next = Some(due.max(soon));
+            let soon = now + jittered(self.every(renewed) / 8, rng);
+            let due = self.told + jittered(self.every(renewed), rng);
+            let due = due.max(soon);
+            self.next = Some(self.next.map_or(due, |next| next.min(due)));
+            self.hurried |= !renewed;
         }
         true
     }
@@ -98,7 +106,7 @@ impl Rumours {
         if self.next.is_none_or(|at| at > now) {
             return Vec::new();
         }
-        (self.next, self.told) = (None, now);
+        (self.next, self.told, self.hurried) = (None, now, false);
         let news = core::mem::take(&mut self.news);
         let few = if self.local { usize::MAX } else { RUMOUR_LINKS };
         let mut told = Vec::new();

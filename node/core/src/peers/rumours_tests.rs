@@ -11,8 +11,8 @@ fn rng() -> ChaCha20Rng {
 #[test]
 fn news_is_told_together_and_never_to_whom_it_came_from() {
     let (mut rumours, mut rng) = (Rumours::new(true), rng());
-    assert!(rumours.heard((1, 1), vec![LinkId(1)], NOW, &mut rng));
-    assert!(rumours.heard((2, 1), vec![LinkId(2)], NOW, &mut rng));
+    assert!(rumours.heard(((1, 1), false), vec![LinkId(1)], NOW, &mut rng));
+    assert!(rumours.heard(((2, 1), false), vec![LinkId(2)], NOW, &mut rng));
     assert!(!rumours.offered(LinkId(3), (2, 1), true, NOW));
     let links: Vec<LinkId> = (1..=4).map(LinkId).collect();
     assert!(rumours.tell(links.clone(), NOW, &mut rng).is_empty());
@@ -28,18 +28,36 @@ fn news_is_told_together_and_never_to_whom_it_came_from() {
 #[test]
 fn after_a_quiet_time_news_goes_soon_and_then_no_more_than_so_often() {
     let (mut rumours, mut rng) = (Rumours::new(false), rng());
-    rumours.heard((1, 1), vec![], NOW, &mut rng);
+    rumours.heard(((1, 1), false), vec![], NOW, &mut rng);
     let first = rumours.deadline().unwrap();
     assert!(first.since(NOW) <= RUMOUR_EVERY / 4);
     rumours.tell(vec![LinkId(1)], first, &mut rng);
-    rumours.heard((2, 1), vec![], first, &mut rng);
+    rumours.heard(((2, 1), false), vec![], first, &mut rng);
     assert!(rumours.deadline().unwrap().since(first) >= RUMOUR_EVERY / 2);
+}
+
+#[test]
+fn what_is_renewed_waits_unless_there_is_news_of_somebody_new() {
+    let (mut rumours, mut rng) = (Rumours::new(false), rng());
+    rumours.tell(vec![], NOW, &mut rng);
+    rumours.heard(((1, 1), true), vec![], NOW, &mut rng);
+    let first = rumours.deadline().unwrap();
+    rumours.tell(vec![LinkId(1)], first, &mut rng);
+    rumours.heard(((1, 2), true), vec![], first, &mut rng);
+    let late = rumours.deadline().unwrap();
+    assert!(late.since(first) >= RUMOUR_RENEWED / 2);
+    rumours.heard(((2, 1), false), vec![], first, &mut rng);
+    let soon = rumours.deadline().unwrap();
+    assert!(soon.since(first) <= RUMOUR_EVERY * 3 / 2 && soon <= late);
+    // Of several news the first says when.
+    rumours.heard(((3, 1), false), vec![], first, &mut rng);
+    assert_eq!(rumours.deadline(), Some(soon));
 }
 
 #[test]
 fn of_many_links_a_few_are_told() {
     let (mut rumours, mut rng) = (Rumours::new(false), rng());
-    rumours.heard((1, 1), vec![LinkId(0)], NOW, &mut rng);
+    rumours.heard(((1, 1), false), vec![LinkId(0)], NOW, &mut rng);
     let due = rumours.deadline().unwrap();
     let told = rumours.tell((0..200).map(LinkId).collect(), due, &mut rng);
     assert_eq!(told.len(), RUMOUR_LINKS);
@@ -93,7 +111,7 @@ fn a_flood_of_offers_holds_no_more_than_its_links_share_and_keeps_out_no_other()
 #[test]
 fn there_is_never_more_to_tell_than_the_bound() {
     let (mut rumours, mut rng) = (Rumours::new(true), rng());
-    let heard =
-        (0..2 * RUMOURS_MAX as u64).filter(|&n| rumours.heard((n, 1), vec![], NOW, &mut rng));
+    let heard = (0..2 * RUMOURS_MAX as u64)
+        .filter(|&n| rumours.heard(((n, 1), false), vec![], NOW, &mut rng));
     assert_eq!(heard.count(), RUMOURS_MAX);
 }

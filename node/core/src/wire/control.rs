@@ -62,7 +62,11 @@ impl Control {
     /// Its bytes, at most [`CONTROL_MAX`].
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(match self {
+            Self::Descriptors(_) | Self::Digest(_) => CONTROL_MAX,
+            Self::Bucket(_, items) | Self::Offer(items) | Self::Ask(items) => 4 + 12 * items.len(),
+            _ => 0,
+        });
         match self {
             Self::Hello {
                 observed,

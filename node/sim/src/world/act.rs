@@ -115,8 +115,8 @@ impl World {
         let (near, far) = self.links.join((from, life), (to, far_life), self.now);
         self.machines[from].links.insert(near);
         self.machines[to].links.insert(far);
-        // A machine has the name under which it was dialled: in a crowd that of a member.
-        let own = self.machines[from].link;
+        // A machine has the name under which it was dialled: in a crowd that of a member. It dials as one, too.
+        let own = self.called(from);
         for (machine, life, link, (other, remote), dial) in [
             (from, life, near, (to, named), Some(dial)),
             (to, far_life, far, (from, own), None),

@@ -84,6 +84,17 @@ impl World {
         }
     }
 
+    /// The link key with which a machine dials: that of one for whom it stands, by chance.
+    pub(super) fn called(&mut self, index: usize) -> LinkPublic {
+        let machines = self.machines.len();
+        let count = self.members.len().saturating_sub(index).div_ceil(machines);
+        if count == 0 {
+            return self.machines[index].link;
+        }
+        let number = index + machines * chance::below(&mut self.rng, count);
+        self.members[number].link
+    }
+
     /// A member's descriptor of that time.
     fn tell_of(&mut self, number: usize, issued: Time) -> Vec<u8> {
         let member = &self.members[number];
