@@ -257,6 +257,9 @@ pub const RUMOUR_EVERY: Duration = Duration::from_secs(30);
 pub const RUMOUR_RENEWED: Duration = Duration::from_secs(120);
 /// How often all of it is told on a local network.
 pub const RUMOUR_EVERY_LOCAL: Duration = Duration::from_millis(200);
+/// When so much news waits it is told at once: of what is offered together one link is asked for no more than
+/// [`ASKED_PER_LINK_MAX`].
+pub const RUMOURS_TOGETHER: usize = 128;
 /// Links news is told on, drawn each time: each node hears it from some five, so that one in 150 hears it of none, until
 /// it compares views. On a local network: all.
 pub const RUMOUR_LINKS: usize = 5;
@@ -350,6 +353,7 @@ const _: () = assert!(
         >= (CREATES_PER_SECOND * 60 * 2 * CREATE_SKEW_MINUTES + CREATES_BURST) as usize
 );
 const _: () = assert!(CIRCUIT_BURST > CIRCUIT_LOW_WATER && CIRCUIT_WINDOW <= CIRCUIT_WINDOW_MAX);
+const _: () = assert!(RUMOURS_TOGETHER <= ASKED_PER_LINK_MAX && RUMOURS_TOGETHER < RUMOURS_MAX);
 const _: () = assert!(SERVING_MAX < STREAMS_ACCEPTED_MAX);
 const _: () = assert!(STREAM_LOW_WATER < STREAM_WINDOW as usize);
 const _: () = assert!(FETCH_PARTS_PER_STORER <= FETCH_PARTS);

@@ -14,7 +14,7 @@ use super::bootstrap::jittered;
 use crate::ids::LinkId;
 use crate::limits::{
     ASK_PATIENCE, ASKED_PER_LINK_MAX, OFFERERS_MAX, RUMOUR_EVERY, RUMOUR_EVERY_LOCAL, RUMOUR_LINKS,
-    RUMOUR_RENEWED, RUMOURS_MAX,
+    RUMOUR_RENEWED, RUMOURS_MAX, RUMOURS_TOGETHER,
 };
 use crate::time::Time;
 
@@ -92,6 +92,9 @@ impl Rumours {
             let due = due.max(soon);
             self.next = Some(self.next.map_or(due, |next| next.min(due)));
             self.hurried |= !renewed;
+        }
+        if self.news.len() >= RUMOURS_TOGETHER {
+            self.next = Some(now);
         }
         true
     }

@@ -55,6 +55,18 @@ fn what_is_renewed_waits_unless_there_is_news_of_somebody_new() {
 }
 
 #[test]
+fn much_news_is_told_at_once() {
+    let (mut rumours, mut rng) = (Rumours::new(false), rng());
+    for name in 1..RUMOURS_TOGETHER as u64 {
+        rumours.heard(((name, 1), true), vec![], NOW, &mut rng);
+    }
+    assert!(rumours.tell(vec![LinkId(1)], NOW, &mut rng).is_empty());
+    rumours.heard(((0, 1), true), vec![], NOW, &mut rng);
+    let told = rumours.tell(vec![LinkId(1)], NOW, &mut rng);
+    assert_eq!(told[0].1.len(), RUMOURS_TOGETHER);
+}
+
+#[test]
 fn of_many_links_a_few_are_told() {
     let (mut rumours, mut rng) = (Rumours::new(false), rng());
     rumours.heard(((1, 1), false), vec![LinkId(0)], NOW, &mut rng);
