@@ -248,7 +248,7 @@ pub const MISSED_DAYS: u32 = 14;
 pub const MISSED_EVERY: Duration = Duration::from_secs(300);
 /// How often views are compared with a neighbour while the own view grows.
 pub const GOSSIP_EVERY: Duration = Duration::from_secs(20);
-/// The same once it has stopped growing.
+/// The same once it has stopped growing, but on a local network.
 pub const GOSSIP_SETTLED: Duration = Duration::from_secs(120);
 /// How often news is told at the most, with jitter; after a quiet time an eighth of it is waited. What is told together
 /// shares a record.
