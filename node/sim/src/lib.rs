@@ -3,7 +3,9 @@
 
 #![forbid(unsafe_code)]
 
+pub mod attacks;
 pub mod cheap;
+pub mod measured;
 pub mod models;
 pub mod report;
 pub mod scenario;

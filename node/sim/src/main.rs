@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Args, Parser, Subcommand};
-use oboro_sim::{Report, Scenario, World, models};
+use oboro_sim::{Report, Scenario, World, attacks, models};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -36,6 +36,19 @@ enum Command {
         #[arg(long)]
         trials: Option<u32>,
         /// Print JSON, one table a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prints published attacks side by side: against the model of the network they were published against, and against
+    /// the real core. Exits 1 if one fails there or succeeds here.
+    Attacks {
+        /// Where chance begins.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Trials for each figure of a model, instead of what its table is made for.
+        #[arg(long)]
+        trials: Option<u32>,
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
@@ -78,6 +91,7 @@ fn main() -> ExitCode {
             trials,
             json,
         } => tables(&names, seed, trials, json),
+        Command::Attacks { seed, trials, json } => side_by_side(seed, trials, json),
     }
 }
 
@@ -102,6 +116,23 @@ fn tables(wanted: &[String], seed: u64, trials: Option<u32>, json: bool) -> Exit
         }
     }
     ExitCode::SUCCESS
+}
+
+fn side_by_side(seed: u64, trials: Option<u32>, json: bool) -> ExitCode {
+    match attacks::table(seed, trials) {
+        Ok((table, right)) => {
+            if json {
+                println!("{}", serde_json::to_string(&table).unwrap_or_default());
+            } else {
+                println!("{table}");
+            }
+            ExitCode::from(u8::from(!right))
+        }
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::from(2)
+        }
+    }
 }
 
 fn run(order: &Order) -> ExitCode {

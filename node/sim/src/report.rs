@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::measured::{self, Measures};
 use crate::scenario::{Expect, Fidelity};
 
 /// The outcome of a run. The same scenario and seed give the same report.
@@ -50,6 +51,9 @@ pub struct Report {
     /// In a crowd, how views grew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub growth: Option<Growth>,
+    /// What attacks came to. Definitions: docs/simulation.md.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub measured: Measures,
     /// Nodes in the views of honest nodes at the end, in the mean.
     pub view_mean: f64,
     /// Honest nodes that are there at the end.
@@ -184,6 +188,8 @@ impl Report {
                 }
             }
         }
+        self.missed
+            .extend(measured::missed(&self.measured, &expect.measured));
         if self.corrupt > 0 {
             self.missed
                 .push(format!("{} files were handed over corrupt", self.corrupt));
@@ -307,6 +313,13 @@ impl fmt::Display for Report {
                 linkage.job * 100.0,
                 linkage.jobs,
                 linkage.guarded * 100.0
+            )?;
+        }
+        for (name, is) in &self.measured {
+            writeln!(
+                f,
+                "  measured {name}: {:.4} ± {:.4} of {}",
+                is.value, is.error, is.of
             )?;
         }
         writeln!(f, "  causes   {:?}", self.causes)?;

@@ -1,6 +1,12 @@
 //! What a simulation is to do, as written down in TOML.
 
+mod expect;
+mod hostile;
+
 use serde::{Deserialize, Serialize};
+
+pub use expect::{Bounds, Expect};
+pub use hostile::{Hostile, Kind};
 
 /// How much of a node is real.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -50,6 +56,8 @@ pub struct Scenario {
     pub clock: Clock,
     /// Nodes that keep to no rule.
     pub hostile: Vec<Hostile>,
+    /// Share of nodes whose lines somebody watches, 0 to 1: when how many records pass, not what is in them.
+    pub watched: f64,
     /// What happens at certain times.
     pub at: Vec<Happening>,
     /// What must come out.
@@ -75,6 +83,7 @@ impl Default for Scenario {
             disk: Disk::default(),
             clock: Clock::default(),
             hostile: Vec::new(),
+            watched: 0.0,
             at: Vec::new(),
             expect: Expect::default(),
         }
@@ -203,57 +212,6 @@ pub struct Clock {
     pub drift_ppm: u64,
 }
 
-/// Nodes that keep to no rule.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Hostile {
-    /// What they do.
-    pub kind: Kind,
-    /// Their share of all nodes, 0 to 1.
-    pub share: f64,
-}
-
-/// What a hostile node does.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// Builds circuits as asked, and drops every cell and every reply of a storer.
-    Dropper,
-    /// The same, but only for nodes with an odd key: some are served well.
-    SelectiveDropper,
-    /// Takes three seconds for everything.
-    SlowLoris,
-    /// Serves chunks that are not what was asked for.
-    Poisoner,
-    /// Acknowledges what it is given and keeps nothing.
-    Forgetter,
-    /// Answers that it has nothing.
-    Denier,
-    /// Keeps to all rules, and writes down everything it sees for the others of its kind.
-    Colluder,
-    /// Begins circuits that nobody can answer, a hundred a second on each of its links.
-    CreateFlooder,
-    /// Tells of nodes that do not exist, fifty a second.
-    DescriptorFlooder,
-    /// Publishes rubbish under the word of somebody else's file, every twenty seconds.
-    EntryFlooder,
-}
-
-impl Kind {
-    /// Whether it keeps what it is given, and gives it back.
-    #[must_use]
-    pub const fn holds(self) -> bool {
-        matches!(
-            self,
-            Self::Colluder
-                | Self::SlowLoris
-                | Self::CreateFlooder
-                | Self::DescriptorFlooder
-                | Self::EntryFlooder
-        )
-    }
-}
-
 /// Something that happens at a certain time.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -297,30 +255,27 @@ pub enum What {
         /// Seconds forward; backward if negative.
         secs: i64,
     },
+    /// An attacker makes ids until he has tried so many, and lists those nearest to the locations he is after.
+    Sybil {
+        /// Ids he makes: what he pays for.
+        ids: usize,
+        /// Of which he lists at the most.
+        listed: usize,
+        /// Ranges of addresses (/16) he has.
+        networks: u8,
+        /// What he is after.
+        target: Target,
+    },
 }
 
-/// What must come out; a scenario that does not reach it has failed.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Expect {
-    /// Share of fetches that must succeed.
-    pub fetched: Option<f64>,
-    /// Share of searches that must find what they are for.
-    pub found: Option<f64>,
-    /// Share of files of which all parts must be on a node that is there, at every look.
-    pub available: Option<f64>,
-    /// Share of what should be held that must be held at the end.
-    pub replicas: Option<f64>,
-    /// Share of publications that must succeed.
-    pub published: Option<f64>,
-    /// Mean size of views at the end, of what there is.
-    pub view: Option<f64>,
-    /// The same, at the most.
-    pub view_most: Option<f64>,
-    /// Share of objects linked, at the most.
-    pub object_linked: Option<f64>,
-    /// Share of files linked, at the most.
-    pub file_linked: Option<f64>,
+/// What an attacker with ids of his choice is after: something of the first file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Target {
+    /// All placements of the extent it begins with.
+    File,
+    /// All locations of the word it is found by.
+    Word,
 }
 
 /// Why a scenario cannot be read.
@@ -397,6 +352,7 @@ impl Scenario {
                 "churn: sessions and pauses last",
             ),
             (share(hostile), "hostile: all shares together are 0 to 1"),
+            (share(self.watched), "watched: a share is 0 to 1"),
             (
                 share(self.disk.slow) && share(self.disk.full),
                 "disk: shares are 0 to 1",

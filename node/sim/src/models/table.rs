@@ -13,7 +13,7 @@ pub struct Table {
     pub name: &'static str,
     /// What is in the table.
     pub title: &'static str,
-    /// How near to the real program the figures are: always "model", never the real core.
+    /// How near to the real program the figures are: "model" wherever the real core does not run.
     pub fidelity: &'static str,
     /// The seed all chance came from.
     pub seed: u64,

@@ -37,6 +37,7 @@ impl World {
             Action::Send { link, plain } => self.send(index, link, plain),
             Action::Store { ticket, request } => {
                 self.seen_asking(index, &request);
+                self.count(index, &request);
                 let machine = &self.machines[index];
                 let at = self.now + machine.disk + malice::delay(machine.kind);
                 let life = machine.life;
@@ -172,6 +173,7 @@ impl World {
             self.push_event(back, index, Event::Writable { link, records });
         }
         self.tally.sent(records);
+        self.watch(index, other, records, at);
         self.push_event(at, other, Event::Records { link: far, plain });
     }
 

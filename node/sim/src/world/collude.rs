@@ -92,6 +92,32 @@ impl World {
 }
 
 impl Seen {
+    /// Every object with its storer, and whether it is linked.
+    pub(super) fn objects(&self) -> impl Iterator<Item = (usize, bool)> + '_ {
+        let all = self.jobs.values().flat_map(|traced| &traced.objects);
+        all.map(|((storer, _), linked)| (*storer, *linked))
+    }
+
+    /// Every job: whether it is linked, and whether a storer or exit of it was seen.
+    pub(super) fn files(&self) -> impl Iterator<Item = (bool, bool)> + '_ {
+        self.jobs.values().map(|traced| {
+            let linked = traced.guard_colludes && traced.end_colludes;
+            (linked, traced.end_colludes)
+        })
+    }
+
+    /// Clients whose guard colludes.
+    pub(super) fn guarded(&self) -> usize {
+        self.guards.values().filter(|&&colludes| colludes).count()
+    }
+
+    /// Jobs whose guard colludes: those that are linked, and all.
+    pub(super) fn behind_guards(&self) -> (usize, usize) {
+        let guarded = || self.jobs.values().filter(|traced| traced.guard_colludes);
+        let linked = guarded().filter(|traced| traced.end_colludes);
+        (linked.count(), guarded().count())
+    }
+
     /// What they could link; nothing if nothing was seen.
     pub(super) fn report(&self) -> Option<Linkage> {
         if self.jobs.is_empty() {

@@ -25,7 +25,11 @@ const CREATES: usize = 10;
 const NOBODIES: usize = 5;
 /// Between two records with them on each link.
 const EVERY: Duration = Duration::from_millis(100);
-/// Between two files of rubbish.
+/// Files of rubbish on their way at one time, their KiB, and how often a new one is begun.
+const PUTS: usize = 4;
+const PUT_KIB: u64 = 1_024;
+const PUTS_EVERY: Duration = Duration::from_millis(500);
+/// Between two files of rubbish under a word.
 const RUBBISH_EVERY: Duration = Duration::from_secs(20);
 
 const _: () = assert!(NOBODIES <= DESCRIPTORS_MAX);
@@ -36,7 +40,12 @@ impl World {
         let machine = &self.machines[index];
         let floods = matches!(
             machine.kind,
-            Some(Kind::CreateFlooder | Kind::DescriptorFlooder | Kind::EntryFlooder)
+            Some(
+                Kind::CreateFlooder
+                    | Kind::DescriptorFlooder
+                    | Kind::EntryFlooder
+                    | Kind::PutFlooder
+            )
         );
         if floods {
             let at = self.now.max(START + Duration::from_secs(90));
@@ -61,13 +70,22 @@ impl World {
                 self.flood_entries(index);
                 RUBBISH_EVERY
             }
+            Some(Kind::PutFlooder) => {
+                // Not before there is something to push out.
+                let all_there = self.files.len() >= self.scenario.work.files;
+                if all_there && self.machines[index].jobs.len() < PUTS {
+                    let some = chance::below(&mut self.machines[index].rng, 1_000_000_000);
+                    self.publish_rubbish(index, &format!("rubbish{some}"), PUT_KIB * 1024);
+                }
+                PUTS_EVERY
+            }
             _ => return,
         };
         self.queue.push(self.now + wait, Due::Flood(index, life));
     }
 
     /// Puts a record of its own on a link, past its core.
-    fn say(&mut self, index: usize, link: LinkId, frames: &[Frame<'_>]) {
+    pub(super) fn say(&mut self, index: usize, link: LinkId, frames: &[Frame<'_>]) {
         let Some((other, far)) = self.far_end(link) else {
             return;
         };
@@ -124,16 +142,21 @@ impl World {
         let Some(word) = self.files.first().map(|file| file.word.clone()) else {
             return;
         };
-        let id = self.job();
-        let file = File::new(u64::MAX - id.0, 1024, index);
         let some = chance::below(&mut self.machines[index].rng, 1_000_000);
-        let title = format!("{word} {some}");
+        self.publish_rubbish(index, &format!("{word} {some}"), 1024);
+    }
+
+    /// A file that nobody wants, found by the first word of its title.
+    fn publish_rubbish(&mut self, index: usize, title: &str, length: u64) {
+        let id = self.job();
+        let file = File::new(u64::MAX - id.0, length, index);
+        let word = title.split(' ').next().unwrap_or_default();
         let command = Command::Publish {
             job: id,
-            kind: entry::Kind::of_name(&title),
+            kind: entry::Kind::of_name(title),
             size: file.length,
-            terms: oboro_crypto::terms::of_text(&word),
-            title,
+            terms: oboro_crypto::terms::of_text(word),
+            title: title.to_owned(),
             extra: vec![],
             fewer_hops: false,
         };

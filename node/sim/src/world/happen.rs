@@ -56,6 +56,7 @@ impl World {
         let life = machine.life;
         self.step(index, life, Event::Deadline);
         self.begin_flood(index);
+        self.begin_crawl(index);
     }
 
     /// A node is gone. `silent`: its neighbours are not told, as when a machine loses its line.
@@ -101,6 +102,12 @@ impl World {
                     self.queue.push(at, Due::Turn(index));
                 }
             }
+            What::Sybil {
+                ids,
+                listed,
+                networks,
+                target,
+            } => self.eclipse(ids, listed, networks, target),
             What::Jump { share, secs } => {
                 for index in self.some(share) {
                     self.machines[index].off_micros += secs * 1_000_000;
@@ -283,15 +290,24 @@ impl World {
         let Some(job) = self.machines[index].jobs.get_mut(&id) else {
             return;
         };
+        let (mut deed, mut ended) = (None, None);
         let over = match (&mut *job, report) {
             (Job::Publish { file, .. }, Report::Published { capability, .. }) => {
+                deed = Some((*file, true));
                 let file = &mut self.files[*file];
                 file.capability = Some(*capability);
                 file.published = now;
                 self.tally.published.done(Duration::ZERO);
                 true
             }
-            (Job::Fetch { begun, sink, .. }, Report::Fetched { .. }) => {
+            (
+                Job::Fetch {
+                    file, begun, sink, ..
+                },
+                Report::Fetched { .. },
+            ) => {
+                deed = Some((*file, false));
+                ended = Some((true, *begun, sink.is_right()));
                 if sink.is_right() {
                     self.tally.fetched.done(now.since(*begun));
                 } else {
@@ -315,6 +331,7 @@ impl World {
                     *found = Some(now);
                 }
                 if last {
+                    ended = Some((false, *begun, found.is_some()));
                     match found {
                         Some(at) => self.tally.searched.done(at.since(*begun)),
                         None => self.tally.searched.failed("not in the results"),
@@ -322,13 +339,22 @@ impl World {
                 }
                 last
             }
-            (Job::Rubbish { .. }, Report::Published { .. }) => true,
+            (Job::Rubbish { .. }, Report::Published { .. }) => {
+                self.attacks.rubbish += 1;
+                true
+            }
             (job, Report::Failed(failure)) => {
                 let why = told(&failure);
                 match job {
                     Job::Publish { .. } => self.tally.published.failed(&why),
-                    Job::Fetch { .. } => self.tally.fetched.failed(&why),
-                    Job::Search { .. } => self.tally.searched.failed(&why),
+                    Job::Fetch { begun, .. } => {
+                        ended = Some((true, *begun, false));
+                        self.tally.fetched.failed(&why);
+                    }
+                    Job::Search { begun, .. } => {
+                        ended = Some((false, *begun, false));
+                        self.tally.searched.failed(&why);
+                    }
                     Job::Rubbish { .. } => {}
                 }
                 true
@@ -337,6 +363,15 @@ impl World {
         };
         if over {
             self.over(index, id);
+        }
+        if let Some((fetch, begun, done)) = ended {
+            self.concluded(fetch, begun, done);
+            if let Some((file, false)) = deed {
+                self.watched_fetch(index, file, begun);
+            }
+        }
+        if let Some((file, published)) = deed {
+            self.deed(index, file, published);
         }
     }
 

@@ -63,8 +63,10 @@ pub(super) fn asked(
         (Kind::Forgetter, StoreRequest::PutExtent { .. } | StoreRequest::PutEntry { .. }) => {
             Some(Err(StoreOutcome::Put(PutOutcome::Stored)))
         }
-        (Kind::Denier, StoreRequest::Extent(_)) => Some(Err(StoreOutcome::Extent(None))),
-        (Kind::Denier, StoreRequest::Entries { .. }) => {
+        (Kind::Denier | Kind::Sybil, StoreRequest::Extent(_)) => {
+            Some(Err(StoreOutcome::Extent(None)))
+        }
+        (Kind::Denier | Kind::Sybil, StoreRequest::Entries { .. }) => {
             Some(Err(StoreOutcome::Entries(Vec::new())))
         }
         _ => Some(Ok(request)),

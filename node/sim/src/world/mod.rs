@@ -2,6 +2,7 @@
 //! scenario and seed give the same run, byte for byte.
 
 mod act;
+mod attacks;
 pub(crate) mod chance;
 mod collude;
 mod crowd;
@@ -102,6 +103,8 @@ enum Due {
     /// A member of a crowd comes, or has its descriptor renewed.
     Arrive(usize),
     Renew(usize),
+    /// An attacker does what it planned.
+    Attack(attacks::Step),
     /// What the scenario says.
     Happen(What),
 }
@@ -132,6 +135,7 @@ pub struct World {
     /// Over which link the records came that a node is taking now.
     over: Option<LinkId>,
     seen: collude::Seen,
+    attacks: attacks::Attacks,
     rng: ChaCha20Rng,
     net_rng: ChaCha20Rng,
 }
@@ -187,11 +191,13 @@ impl World {
             jobs: 0,
             over: None,
             seen: collude::Seen::default(),
+            attacks: attacks::Attacks::new(seed),
             rng,
             net_rng: chance::source(seed, "net", 0),
             scenario,
         };
         world.populate();
+        world.begin_watch();
         world.plan();
         world
     }
@@ -392,16 +398,22 @@ impl World {
             Due::Arrive(member) => self.arrive(member),
             Due::Renew(member) => self.renew(member),
             Due::Flood(machine, life) => self.flood(machine, life),
+            Due::Attack(step) => self.attack(step),
             Due::Happen(what) => self.happen(&what),
         }
     }
 
     /// Hands an event to a node and does what it says.
     fn step(&mut self, index: usize, life: u32, event: Event) {
-        let machine = &mut self.machines[index];
+        let machine = &self.machines[index];
         if machine.life != life || machine.node.is_none() {
             return;
         }
+        if self.is_for_stranger(&event) {
+            return self.overhear(event);
+        }
+        self.trace(index, &event);
+        let machine = &mut self.machines[index];
         let Some(event) = malice::incoming(machine.kind, event) else {
             return;
         };
@@ -481,7 +493,7 @@ impl World {
     }
 
     /// What came out so far.
-    fn report(&self) -> Report {
+    fn report(&mut self) -> Report {
         let mut totals = machine::Totals::default();
         let mut view = 0;
         let mut up = 0;
@@ -495,8 +507,9 @@ impl World {
         let steps = self.machines.iter().map(|machine| machine.steps).sum();
         let counts = (steps, self.queue.count());
         let linkage = self.seen.report();
+        let came = (linkage, self.measured());
         self.tally
-            .report(&self.scenario, &totals, (view, up), counts, linkage)
+            .report(&self.scenario, &totals, (view, up), counts, came)
     }
 
     /// The other end of a link, if both ends are there in the lives in which it was made.

@@ -7,6 +7,7 @@ use super::START;
 use super::crowd::Grown;
 use super::machine::Totals;
 use super::oracle::Look;
+use crate::measured::Measures;
 use crate::report::{Deeds, Growth, Linkage, Report, Storage, Traffic};
 use crate::scenario::{Fidelity, Scenario};
 
@@ -79,6 +80,11 @@ impl Tally {
         self.records += records as u64;
     }
 
+    /// Records on all links, and fetches done.
+    pub(super) const fn delivered(&self) -> (u64, usize) {
+        (self.records, self.fetched.took.len())
+    }
+
     pub(super) fn looked(&mut self, look: Look) {
         self.looks.push(look);
     }
@@ -100,7 +106,7 @@ impl Tally {
         totals: &Totals,
         (view, up): (usize, usize),
         (steps, events): (u64, u64),
-        linkage: Option<Linkage>,
+        (linkage, measured): (Option<Linkage>, Measures),
     ) -> Report {
         let share = |part: usize, whole: usize| round(part as f64 / whole.max(1) as f64);
         let with_files = || self.looks.iter().filter(|look| look.files > 0);
@@ -162,6 +168,7 @@ impl Tally {
                 nearly: self.grew_to(0.99),
                 full: self.grew_to(0.999),
             }),
+            measured,
             view_mean: round(view as f64 / up.max(1) as f64),
             up_at_end: up,
             steps,
