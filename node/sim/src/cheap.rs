@@ -31,8 +31,11 @@ pub struct CheapProvider {
     signatures: Mutex<HashMap<u64, ([u8; 64], bool), Sums>>,
     chunks: Mutex<BTreeMap<Reference, u64>>,
     /// Bytes that many nodes keep, once, by their sum.
-    kept: Mutex<HashMap<u64, Vec<Arc<[u8]>>, Sums>>,
+    kept: Mutex<HashMap<u64, Alike, Sums>>,
 }
+
+/// What is kept under one sum.
+type Alike = Vec<Arc<[u8]>>;
 
 /// Signatures that are remembered; beyond it all are forgotten and checked again.
 const SIGNATURES_MAX: usize = 1 << 20;

@@ -295,24 +295,6 @@ impl Links {
         }
     }
 
-    /// How each link stands.
-    pub(crate) fn standing(
-        &self,
-    ) -> impl Iterator<Item = (LinkPublic, crate::stats::PeerStanding)> + '_ {
-        self.links.values().map(|link| {
-            let standing = crate::stats::PeerStanding {
-                node: None,
-                address: link.address,
-                dialed: link.dialed,
-                rtt_micros: link.rtt_micros,
-                bytes_in: link.records_in * RECORD_PLAIN as u64,
-                bytes_out: link.records_out * RECORD_PLAIN as u64,
-                since: link.since,
-            };
-            (link.remote, standing)
-        })
-    }
-
     // What the shell says
 
     pub(crate) fn up(

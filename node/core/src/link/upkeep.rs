@@ -2,6 +2,7 @@
 
 use super::mux::Link;
 use oboro_crypto::ids::LinkPublic;
+use oboro_crypto::record::RECORD_PLAIN;
 
 use super::{Control, Ctx, LinkId, Links, Place, Stream, Time};
 use crate::limits::{LINK_IDLE, LINKS_MAX, PING_TOGETHER, STREAM_LINGER, STREAMS_ACCEPTED_MAX};
@@ -137,6 +138,24 @@ impl Links {
         }
         self.touch(link, number);
         true
+    }
+
+    /// How each link stands.
+    pub(crate) fn standing(
+        &self,
+    ) -> impl Iterator<Item = (LinkPublic, crate::stats::PeerStanding)> + '_ {
+        self.links.values().map(|link| {
+            let standing = crate::stats::PeerStanding {
+                node: None,
+                address: link.address,
+                dialed: link.dialed,
+                rtt_micros: link.rtt_micros,
+                bytes_in: link.records_in * RECORD_PLAIN as u64,
+                bytes_out: link.records_out * RECORD_PLAIN as u64,
+                since: link.since,
+            };
+            (link.remote, standing)
+        })
     }
 
     /// How much is held for others.
