@@ -88,6 +88,8 @@ labels! {
     KEYWORD_SEALING = "keyword sealing";
     /// Derivation: keyword token → write key of its entries.
     KEYWORD_WRITE = "keyword write";
+    /// Derivation: key of a content's root, network and reference of the root → token of its parity.
+    PARITY_TOKEN = "parity token";
     /// Hash: an entry's sealed part → what its work is done for.
     ENTRY_SEALED = "entry sealed";
     /// Signature: an entry, under its term's write key.

@@ -34,6 +34,7 @@ pub mod session;
 // Content and keywords.
 pub mod entry;
 pub mod eris;
+pub mod parity;
 pub mod terms;
 pub mod token;
 

@@ -8,7 +8,11 @@
 //! Argon2id over the term (salt: a hash of the network id) gives one secret; labels split it into the key that seals
 //! entries and the Ed25519 key that writes them. The public half of the write key is shown on every entry and gives its
 //! locations ([`Location::of_entry`](crate::ids::Location::of_entry)), so a storer can check both without the word.
+//!
+//! The parity of a content lies under a token too, which whoever has the content's capability derives, and nobody else
+//! ([`KeywordToken::of_parity`]). The capability's key cannot be guessed, so nothing costly is needed.
 
+use crate::eris::Capability;
 use crate::hash::{derive, hash};
 use crate::ids::NetworkId;
 use crate::keys::IdentityKey;
@@ -35,10 +39,22 @@ impl KeywordToken {
             .params
             .keyword_cost
             .stretch(term.as_str().as_bytes(), &salt);
-        let write = derive(labels::KEYWORD_WRITE, &root, &[]);
+        Self::of_root(id, &root)
+    }
+
+    /// The keys under which the parity of a content is found: as those of a word, out of the capability's key.
+    #[must_use]
+    pub fn of_parity(network: &NetworkId, content: &Capability) -> Self {
+        let key = Secret::from_bytes(*content.key.expose());
+        let parts: [&[u8]; 2] = [network.as_bytes(), content.root.as_bytes()];
+        Self::of_root(*network, &derive(labels::PARITY_TOKEN, &key, &parts))
+    }
+
+    fn of_root(network: NetworkId, root: &Secret<32>) -> Self {
+        let write = derive(labels::KEYWORD_WRITE, root, &[]);
         Self {
-            network: id,
-            sealing: derive(labels::KEYWORD_SEALING, &root, &[]),
+            network,
+            sealing: derive(labels::KEYWORD_SEALING, root, &[]),
             write_public: IdentityKey::from_secret(&write).public().0,
             write,
         }
@@ -112,6 +128,43 @@ mod tests {
             KeywordToken::derive(&network("test", 8), &term("oboro")),
         ];
         for other in others {
+            assert_ne!(token.location_key(), other.location_key());
+            assert!(!token.sealing_key().matches(other.sealing_key()));
+        }
+    }
+
+    fn content(root: u8, key: u8) -> Capability {
+        Capability {
+            block_size: crate::eris::BlockSize::Large,
+            level: 1,
+            root: crate::ids::Reference([root; 32]),
+            key: crate::eris::BlockKey::from_bytes([key; 32]),
+        }
+    }
+
+    #[test]
+    fn a_token_of_parity_has_fixed_bytes() {
+        let id = network("test", 7).id();
+        let token = KeywordToken::of_parity(&id, &content(1, 2));
+        assert_eq!(
+            HEXLOWER.encode(&token.location_key()),
+            "0ab2a1c1dce5473278f0efa40766f8c4d6a813f46782aad1ae0cd916c150e353"
+        );
+    }
+
+    #[test]
+    fn only_the_same_capability_on_the_same_network_leads_to_the_parity() {
+        let id = network("test", 7).id();
+        let token = KeywordToken::of_parity(&id, &content(1, 2));
+        assert_eq!(
+            token.location_key(),
+            KeywordToken::of_parity(&id, &content(1, 2)).location_key()
+        );
+        for other in [
+            KeywordToken::of_parity(&id, &content(1, 3)),
+            KeywordToken::of_parity(&id, &content(2, 2)),
+            KeywordToken::of_parity(&network("test", 8).id(), &content(1, 2)),
+        ] {
             assert_ne!(token.location_key(), other.location_key());
             assert!(!token.sealing_key().matches(other.sealing_key()));
         }

@@ -12,7 +12,7 @@ use crate::aead::xseal;
 use crate::ids::{NetworkId, Signature};
 use crate::keys::IdentityKey;
 use crate::labels;
-use crate::network::Network;
+use crate::network::{Class, Network};
 use crate::token::KeywordToken;
 use crate::work;
 
@@ -42,7 +42,7 @@ pub fn seal(
     if token.network() != id {
         return Err(EntryError::OtherTerm);
     }
-    if index >= network.params.replicas {
+    if index >= network.params.copies(Class::Alone) {
         return Err(EntryError::Index(index));
     }
     let plain = body.encode()?;

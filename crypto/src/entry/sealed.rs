@@ -14,7 +14,7 @@ use crate::aead::xopen;
 use crate::hash::hash;
 use crate::ids::{IdentityPublic, Location, NetworkId, Signature};
 use crate::labels;
-use crate::network::Network;
+use crate::network::{Class, Network};
 use crate::token::KeywordToken;
 use crate::work;
 
@@ -95,7 +95,7 @@ impl SealedEntry {
     /// [`EntryError`], the cheapest check first.
     pub fn check(&self, network: &Network, today: u32) -> Result<u8, EntryError> {
         let (id, params) = (network.id(), &network.params);
-        if self.index >= params.replicas {
+        if self.index >= params.copies(Class::Alone) {
             return Err(EntryError::Index(self.index));
         }
         if self.expires_day < today {

@@ -109,13 +109,13 @@ fn time_limits_hold_to_the_day() {
 #[test]
 fn placements_beyond_the_network_are_neither_made_nor_accepted() {
     let rng = &mut ChaCha20Rng::from_seed([9; 32]);
-    let made = seal(&NETWORK, &TOKEN, &body("a", 1, ""), 4, TODAY, rng).err();
-    assert_eq!(made, Some(EntryError::Index(4)));
+    let made = seal(&NETWORK, &TOKEN, &body("a", 1, ""), 8, TODAY, rng).err();
+    assert_eq!(made, Some(EntryError::Index(8)));
     let entry = SealedEntry {
-        index: 4,
+        index: 8,
         ..sealed(&body("a", 1, ""), TODAY)
     };
-    assert_eq!(entry.check(&NETWORK, TODAY), Err(EntryError::Index(4)));
+    assert_eq!(entry.check(&NETWORK, TODAY), Err(EntryError::Index(8)));
 }
 
 #[test]

@@ -128,6 +128,15 @@ pub fn open_leaf(block: &mut [u8], key: &BlockKey) {
     apply_cipher(block, key, 0);
 }
 
+/// The reference of a leaf with this plaintext under a key that is known: whether a plaintext got by another way than from
+/// its block is what the block would have opened to.
+#[must_use]
+pub fn leaf_reference(plain: &[u8], key: &BlockKey) -> Reference {
+    let mut block = plain.to_vec();
+    apply_cipher(&mut block, key, 0);
+    reference(&block)
+}
+
 /// Length of the content in the last leaf: what stands before 0x80 and the zeros up to the end.
 ///
 /// # Errors

@@ -19,7 +19,7 @@ mod decode;
 mod encoder;
 mod hashing;
 
-pub use block::{BlockKey, ConvergenceSecret, Pair, open_leaf, open_node, unpad};
+pub use block::{BlockKey, ConvergenceSecret, Pair, leaf_reference, open_leaf, open_node, unpad};
 pub use capability::{Capability, CapabilityError, URN_PREFIX};
 pub use decode::{DecodeError, decode};
 pub use encoder::{Encoder, RUN_MAX, Run};

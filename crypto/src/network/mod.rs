@@ -12,7 +12,7 @@ mod text;
 use rand_core::CryptoRngCore;
 
 pub use crate::cost::Cost;
-pub use params::{CHUNK_BYTES, Params};
+pub use params::{CHUNK_BYTES, Class, Params};
 
 use crate::hash::hash;
 use crate::ids::NetworkId;

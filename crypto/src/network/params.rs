@@ -17,7 +17,7 @@ pub const CHUNK_BYTES: u32 = 32 * 1024;
 pub struct Params {
     /// Relays in a circuit: 3; a local network may do with fewer.
     pub hops: u8,
-    /// Locations of every extent and entry: 1 to 16.
+    /// Locations of a word's entry, and what those of everything else follow from ([`Params::copies`]): 1 to 16.
     pub replicas: u8,
     /// Bytes in a chunk: [`CHUNK_BYTES`].
     pub chunk: u32,
@@ -35,7 +35,32 @@ pub struct Params {
     pub local: bool,
 }
 
+/// Most placements of anything: what the low half of a byte can count.
+const COPIES_MAX: u8 = 16;
+
+/// What something that is placed is worth to those who look for it: on that depends at how many locations it lies.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Class {
+    /// An entry under a word: other words lead to the same.
+    Word,
+    /// What nothing else can stand in for: inner nodes, roots, extents of files too small for parity, the entry that
+    /// leads to parity.
+    Alone,
+    /// A leaf extent of a file with parity, or of its parity: any extents of its group stand in for it.
+    Grouped,
+}
+
 impl Params {
+    /// At how many locations something lies: the one place that says so.
+    #[must_use]
+    pub fn copies(&self, class: Class) -> u8 {
+        match class {
+            Class::Word => self.replicas,
+            Class::Alone => self.replicas.saturating_add(4).min(COPIES_MAX),
+            Class::Grouped => self.replicas.saturating_sub(2).max(2),
+        }
+    }
+
     /// Those of the public network.
     #[must_use]
     pub const fn public() -> Self {
@@ -117,6 +142,21 @@ impl Params {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn copies_follow_from_the_replicas_and_what_is_placed() {
+        let copies = |replicas| {
+            let params = Params {
+                replicas,
+                ..Params::public()
+            };
+            [Class::Word, Class::Alone, Class::Grouped].map(|class| params.copies(class))
+        };
+        assert_eq!(copies(4), [4, 8, 2]);
+        assert_eq!(copies(5), [5, 9, 3]);
+        assert_eq!(copies(1), [1, 5, 2]);
+        assert_eq!(copies(16), [16, 16, 14]);
+    }
 
     #[test]
     fn presets_are_within_bounds() {
