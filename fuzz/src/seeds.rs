@@ -8,6 +8,7 @@ use oboro_core::wire::descriptor::{Descriptor, Roles};
 use oboro_core::wire::frame::{CloseReason, Frame};
 use oboro_core::wire::invite::Invite;
 use oboro_core::wire::message::{CHUNK, Put, Receipt, Refusal, Reply, Request, encode_chunk};
+use oboro_core::wire::placement::Placement;
 use oboro_crypto::entry::SealedEntry;
 use oboro_crypto::eris::{BlockKey, BlockSize, Capability};
 use oboro_crypto::ids::{LinkPublic, Location, NodeId, OnionPublic, Reference, Signature};
@@ -151,7 +152,7 @@ fn requests() -> Vec<Request> {
             wanted: 5,
         },
         Request::Put(Put {
-            index: 1,
+            placement: Placement::new(1, 8),
             day: 20_833,
             work: 77,
             references: vec![Reference([8; 32]); 2],

@@ -183,7 +183,6 @@ fn assemble(
     let parts = Parts {
         core,
         clock,
-        network,
         home,
         shared,
         storage,

@@ -11,6 +11,7 @@ use oboro_core::Event;
 use oboro_core::action::StoreRequest;
 use oboro_core::event::{HeldThing, HeldWhat, PutOutcome, StoreOutcome, StoredExtent};
 use oboro_core::ids::Ticket;
+use oboro_core::wire::placement::Placement;
 use oboro_crypto::ids::Reference;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, warn};
@@ -179,7 +180,7 @@ impl Worker {
         Ok(match request {
             StoreRequest::PutExtent {
                 location,
-                index,
+                placement,
                 references,
                 chunks,
                 distance,
@@ -187,7 +188,7 @@ impl Worker {
             } => {
                 let put = PutExtent {
                     location,
-                    index,
+                    index: placement.byte(),
                     references,
                     chunks,
                     distance,
@@ -310,7 +311,7 @@ fn held_thing(held: Held) -> HeldThing {
         location: held.location,
         what: match held.what {
             oboro_cache::HeldWhat::Extent { index, info } => HeldWhat::Extent {
-                index,
+                placement: Placement::from_byte(index),
                 extent: stored_extent(info),
             },
             oboro_cache::HeldWhat::Entries { tally } => HeldWhat::Entries { tally },

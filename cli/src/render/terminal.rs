@@ -238,6 +238,7 @@ mod tests {
             failure: None,
             note: None,
             fetched_bytes: 0,
+            parity_extents: None,
             resumed_bytes: 0,
             retries: 0,
             route: None,

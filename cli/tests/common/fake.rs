@@ -161,6 +161,7 @@ impl Fake {
             failure: fails.then(|| Failure::new(Code::Refused, "no storer takes it")),
             note: None,
             fetched_bytes: CONTENT.len() as u64,
+            parity_extents: None,
             resumed_bytes: 0,
             retries: 0,
             route: (!fails).then_some(ROUTE),

@@ -2,7 +2,7 @@
 
 use reed_solomon_simd::ReedSolomonDecoder;
 
-use super::{COLUMNS, Group, LEAF};
+use super::{COLUMNS, Group, LEAF, Read, Write};
 use crate::eris::{Pair, leaf_reference};
 
 /// An extent that is to be recovered.
@@ -37,8 +37,8 @@ pub fn recover<E>(
     group: &Group,
     missing: &[Missing],
     parity: &[(u64, Vec<Vec<u8>>)],
-    read: &mut dyn FnMut(u64, &mut [u8]) -> Result<(), E>,
-    write: &mut dyn FnMut(u64, &[u8]) -> Result<(), E>,
+    read: &mut Read<'_, E>,
+    write: &mut Write<'_, E>,
 ) -> Result<(), RecoverError<E>> {
     let index = |number: u64| usize::try_from(number).map_err(|_| RecoverError::TooFew);
     let (count, recovery) = (index(group.count)?, index(group.parity)?);
@@ -93,7 +93,7 @@ fn refused<E>(_: reed_solomon_simd::Error) -> RecoverError<E> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::io::{self, Read};
+    use std::io::{self, Read as _};
 
     use proptest::prelude::*;
 

@@ -85,7 +85,7 @@ pub fn fill_leaf<E>(
     length: u64,
     leaf: u64,
     block: &mut [u8],
-    read_at: &mut dyn FnMut(u64, &mut [u8]) -> Result<(), E>,
+    read_at: &mut super::Read<'_, E>,
 ) -> Result<(), E> {
     let offset = leaf.saturating_mul(LEAF as u64);
     let left = length.saturating_sub(offset);

@@ -18,6 +18,11 @@ pub use decoder::{Missing, RecoverError, recover};
 pub use encoder::{ParityStream, fill_leaf};
 pub use scheme::{EXTENTS_MIN, GROUP_MAX, Group, PARITY_MAX, Scheme};
 
+/// Fills in bytes of an offset, or a leaf of a number.
+pub type Read<'a, E> = dyn FnMut(u64, &mut [u8]) -> Result<(), E> + 'a;
+/// Takes a leaf of a number.
+pub type Write<'a, E> = dyn FnMut(u64, &[u8]) -> Result<(), E> + 'a;
+
 /// Bytes of one leaf: a symbol of the code.
 const LEAF: usize = crate::eris::BlockSize::Large.bytes();
 

@@ -7,6 +7,7 @@ use oboro_core::event::{
     StoredExtent,
 };
 use oboro_core::ids::{DialId, JobId, LinkId, Ticket};
+use oboro_core::wire::placement::Placement;
 use oboro_core::{Action, Event};
 use oboro_crypto::LinkPublic;
 use oboro_crypto::entry;
@@ -25,6 +26,7 @@ pub(super) enum Pending {
     Compute(Ticket, Task),
     Source(JobId, usize),
     Write(JobId),
+    Recover(JobId),
     Finish(JobId),
 }
 
@@ -42,6 +44,7 @@ impl Pending {
             } => Self::Source(job, runs(job)),
             Action::Sink { job, command } => match command {
                 SinkCommand::Write { .. } => Self::Write(job),
+                SinkCommand::Recover(_) => Self::Recover(job),
                 SinkCommand::Finish => Self::Finish(job),
                 SinkCommand::Checkpoint(_) | SinkCommand::Stop { .. } => return None,
             },
@@ -83,6 +86,7 @@ impl Pending {
                 },
             },
             Self::Write(job) => sink(job, failed, SinkEvent::Written { writes: 1 }),
+            Self::Recover(job) => sink(job, failed, SinkEvent::Recovered { right: amount > 0 }),
             Self::Finish(job) => {
                 let length = LIBRARY.length;
                 sink(job, failed, SinkEvent::Finished { length })
@@ -188,12 +192,14 @@ fn held(after: Option<&[u8]>, max: usize, amount: u8) -> StoreOutcome {
         }
         let what = match LIBRARY.references_at(location) {
             Some(references) => HeldWhat::Extent {
-                index: (0..16)
-                    .find(|index| {
-                        let extent = ExtentId::of(&references);
-                        Location::of_extent(&LIBRARY.network.id(), &extent, *index) == *location
-                    })
-                    .unwrap_or_default(),
+                placement: Placement::from_byte(
+                    (0..16)
+                        .find(|index| {
+                            let extent = ExtentId::of(&references);
+                            Location::of_extent(&LIBRARY.network.id(), &extent, *index) == *location
+                        })
+                        .unwrap_or_default(),
+                ),
                 extent: StoredExtent {
                     present: ((1u64 << references.len()) - 1) as u32,
                     references,

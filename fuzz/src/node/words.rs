@@ -3,6 +3,7 @@
 use oboro_core::wire::message::{
     Put, Receipt, Refusal, Reply, Request, decode_chunk, encode_chunk,
 };
+use oboro_core::wire::placement::Placement;
 use oboro_crypto::ids::Signature;
 use oboro_crypto::session::MSG1_OVERHEAD;
 
@@ -77,7 +78,7 @@ fn request(word: &Word, today: u32) -> Option<Request> {
             fill,
             day,
         } => Request::Put(Put {
-            index,
+            placement: Placement::from_byte(index),
             day: today.saturating_add_signed(day.into()),
             work: 0,
             references: (0..chunks % 33)

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use oboro_crypto::entry::EntryBody;
 use oboro_crypto::eris::BlockKey;
 use oboro_crypto::ids::{IdentityPublic, LinkPublic, Location, NodeId, Reference};
+use oboro_crypto::parity::{Group, Missing};
 use oboro_crypto::terms::Term;
 use oboro_crypto::token::KeywordToken;
 
 use crate::ids::{DialId, JobId, LinkId, Ticket};
 use crate::report::Report;
+use crate::wire::placement::Placement;
 
 /// What the core asks for.
 pub enum Action {
@@ -82,7 +84,7 @@ pub enum StoreRequest {
         /// Where it belongs.
         location: Location,
         /// Which of its placements this is.
-        index: u8,
+        placement: Placement,
         /// Its references in order, at most 32.
         references: Vec<Reference>,
         /// Its chunks in the same order, each verified against its reference.
@@ -184,6 +186,9 @@ pub enum SourceCommand {
     Stop,
 }
 
+/// Ciphertexts of leaves with their keys.
+pub type Leaves = Vec<(Vec<u8>, BlockKey)>;
+
 /// To the writer of a file. Commands are carried out in order.
 pub enum SinkCommand {
     /// Decrypt leaves and write them one after another from a position on.
@@ -191,10 +196,13 @@ pub enum SinkCommand {
         /// The number of the first leaf in the file; its offset is that times the chunk size.
         first_leaf: u64,
         /// Ciphertexts (verified) with their keys.
-        leaves: Vec<(Vec<u8>, BlockKey)>,
+        leaves: Leaves,
         /// Whether the last of them is the last of the file and ends in padding.
         last: bool,
     },
+    /// Recover extents of a group from the rest of it, which has been written, and parity; write them; answer with
+    /// `Recovered`.
+    Recover(Box<Recover>),
     /// Make everything written so far durable, then keep these bytes: they are handed back when the job is resumed.
     Checkpoint(Vec<u8>),
     /// Make the file durable and put it in its place; answer with `Finished`.
@@ -204,6 +212,16 @@ pub enum SinkCommand {
         /// Whether it may be resumed.
         keep: bool,
     },
+}
+
+/// What it takes to recover extents of a group.
+pub struct Recover {
+    /// The group.
+    pub group: Group,
+    /// The extents of it that are to be recovered; all others have been written.
+    pub missing: Vec<Missing>,
+    /// Parity extents by their number within the group, as many as are missing: ciphertexts (verified) with their keys.
+    pub parity: Vec<(u64, Leaves)>,
 }
 
 /// Where the core puts what it wants done, in order.

@@ -9,6 +9,7 @@ use oboro_crypto::token::KeywordToken;
 
 use crate::command::Command;
 use crate::ids::{DialId, JobId, LinkId, Ticket};
+use crate::wire::placement::Placement;
 
 /// What the shell (or a simulator) tells the core.
 pub enum Event {
@@ -158,7 +159,7 @@ pub enum HeldWhat {
     /// An extent.
     Extent {
         /// Which of its placements.
-        index: u8,
+        placement: Placement,
         /// Its references and which chunks are present.
         extent: StoredExtent,
     },
@@ -185,9 +186,18 @@ pub enum Computed {
 pub enum SourceEvent {
     /// The next run of sibling chunks.
     Run(Run),
-    /// All runs have been handed over.
+    /// All runs of the file have been handed over. If it has parity, that comes next.
     End {
         /// How to read the file.
+        capability: Capability,
+        /// Its length in bytes.
+        length: u64,
+    },
+    /// The next run of the file's parity.
+    ParityRun(Run),
+    /// All runs of the parity have been handed over.
+    ParityEnd {
+        /// How to read the parity.
         capability: Capability,
         /// Its length in bytes.
         length: u64,
@@ -202,6 +212,11 @@ pub enum SinkEvent {
     Written {
         /// Writes finished since the last such event.
         writes: u32,
+    },
+    /// What was to be recovered is written, or could not be.
+    Recovered {
+        /// Whether what came of it was what the file's tree names; if not, nothing wrong was written.
+        right: bool,
     },
     /// The file is complete and in its place.
     Finished {

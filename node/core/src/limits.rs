@@ -325,6 +325,12 @@ pub const CHECKPOINT_PARTS: u32 = 8;
 pub const FETCH_ROUNDS: u32 = 3;
 /// The wait before the next round.
 pub const FETCH_ROUND_WAIT: Duration = Duration::from_secs(2);
+/// Extents of a fetch that nobody has and that are to be recovered from parity, 2 KiB each. Beyond it: asked for again.
+pub const ASIDE_MAX: usize = 4096;
+/// What may lead to a file's parity and is tried: whoever has the file's capability can make more.
+pub const PARITIES_TRIED: usize = 3;
+/// Of which so many are remembered while they are looked for.
+pub const PARITIES_FOUND_MAX: usize = 64;
 /// Extents a publication places at once; each is held (1 MiB) until all its placements are done.
 pub const PLACING_MAX: usize = 4;
 /// Nodes tried for one placement.

@@ -110,7 +110,7 @@ impl Node {
         // The same seed, but a stream that nothing else draws from.
         let mut upkeep_rng = ChaCha20Rng::from_seed(seed);
         upkeep_rng.set_stream(1);
-        let (id, replicas) = (network.id(), network.params.replicas);
+        let id = network.id();
         let provider = config.provider;
         let onion = config.onion.public();
         let onions = Arc::new(OnionKeys {
@@ -141,7 +141,7 @@ impl Node {
             links: Links::new(config.link),
             peers: Peers::new(own, config.bootstrap, Arc::clone(&provider), now),
             serve: Serve::new(network.duplicate(), config.storage),
-            fetches: Fetches::new(id, replicas, Arc::clone(&provider)),
+            fetches: Fetches::new(network.duplicate(), Arc::clone(&provider)),
             publishes: Publishes::new(network.duplicate(), Arc::clone(&provider)),
             upkeep: Upkeep::new(
                 network.duplicate(),

@@ -95,8 +95,12 @@ pub struct PublishSummary {
     pub extents: u64,
     /// Receipts over all of them.
     pub receipts: u64,
-    /// The least number of receipts an extent has.
+    /// Extents of parity among them.
+    pub parity: u64,
+    /// Receipts of the extent that lacks most.
     pub fewest: u8,
+    /// How many it should have.
+    pub fewest_of: u8,
     /// Extents read back from a storer and compared.
     pub verified: u64,
     /// Terms announced.

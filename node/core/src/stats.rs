@@ -61,6 +61,8 @@ pub struct Stats {
     pub chunks_stored: u64,
     /// Entries kept for others since start.
     pub entries_stored: u64,
+    /// Extents of own fetches that nobody had and that parity gave back.
+    pub extents_recovered: u64,
     /// Requests for extents that found something here.
     pub hits: u64,
     /// Requests for extents that found nothing here.

@@ -19,6 +19,7 @@ use oboro_core::Report;
 use oboro_core::wire::message::Request;
 use oboro_crypto::eris::{BlockSize, ConvergenceSecret, Encoder};
 use oboro_crypto::ids::{ExtentId, Location};
+use oboro_crypto::network::Class;
 use oboro_crypto::terms;
 use oboro_crypto::token::KeywordToken;
 use provider::{Heard, What};
@@ -60,14 +61,15 @@ fn contents() -> [Vec<u8>; 2] {
 
 /// Where everything is that was published under these titles: extents with their sizes, and entries.
 fn places(world: &World) -> (Vec<(Location, usize)>, Vec<Location>) {
-    let (network, replicas) = (world.network.id(), world.network.params.replicas);
+    let (network, params) = (world.network.id(), world.network.params);
+    let (replicas, copies) = (params.replicas, params.copies(Class::Alone));
     let (mut extents, mut entries) = (Vec::new(), Vec::new());
     for (content, title) in contents().into_iter().zip(TITLES) {
         let secret = ConvergenceSecret::from_bytes([7; 32]);
         let mut encoder = Encoder::new(Cursor::new(content), BlockSize::Large, secret);
         while let Some(run) = encoder.next_run().unwrap() {
             let extent = ExtentId::of(&run.references);
-            let all = (0..replicas).map(|index| Location::of_extent(&network, &extent, index));
+            let all = (0..copies).map(|index| Location::of_extent(&network, &extent, index));
             extents.extend(all.map(|location| (location, run.references.len())));
         }
         for term in terms::of_text(title) {

@@ -20,6 +20,7 @@ use oboro_core::wire::invite::Invite;
 use oboro_core::wire::message::{
     Put, Receipt, Refusal, Reply, Request, decode_chunk, encode_chunk,
 };
+use oboro_core::wire::placement::Placement;
 use oboro_core::wire::{control, descriptor, frame, invite, message};
 use oboro_crypto::hash::blake2b_256;
 use oboro_crypto::ids::{
@@ -253,9 +254,9 @@ fn a_stranger_who_follows_the_text_gets_receipts() {
                 let chunk = vec![fill.parse().unwrap(); 32_768];
                 vector.is_bytes("reference", blake2b_256(&chunk));
                 let references = vec![Reference(vector.array("reference"))];
-                let (index, work) = (vector.value("placement"), vector.value("work"));
+                let (placement, work) = (vector.value("placement"), vector.value("work"));
                 let put = Request::Put(Put {
-                    index,
+                    placement: Placement::from_byte(placement),
                     day,
                     work,
                     references,
@@ -330,7 +331,7 @@ fn request(vector: &Vector) -> Option<Request> {
             wanted: vector.value("wanted"),
         },
         "message.put" => Request::Put(Put {
-            index: vector.value("placement"),
+            placement: Placement::from_byte(vector.value("placement")),
             day: vector.value("day"),
             work: vector.value("work"),
             references: vector.all("reference").into_iter().map(reference).collect(),

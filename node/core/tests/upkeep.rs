@@ -20,6 +20,7 @@ use oboro_core::stats::UpkeepStats;
 use oboro_core::wire::message::{Reply, Request};
 use oboro_crypto::eris::{BlockSize, ConvergenceSecret, Encoder};
 use oboro_crypto::ids::{ExtentId, Location, distance};
+use oboro_crypto::network::Class;
 use oboro_crypto::terms;
 use oboro_crypto::token::KeywordToken;
 use world::World;
@@ -39,11 +40,12 @@ type Places = Vec<(usize, Vec<Location>)>;
 fn extents(world: &World, content: &[u8]) -> Places {
     let secret = ConvergenceSecret::from_bytes([7; 32]);
     let mut encoder = Encoder::new(Cursor::new(content.to_vec()), BlockSize::Large, secret);
-    let (network, replicas) = (world.network.id(), world.network.params.replicas);
+    let network = world.network.id();
+    let copies = world.network.params.copies(Class::Alone);
     let mut all = Vec::new();
     while let Some(run) = encoder.next_run().unwrap() {
         let extent = ExtentId::of(&run.references);
-        let places = (0..replicas).map(|index| Location::of_extent(&network, &extent, index));
+        let places = (0..copies).map(|index| Location::of_extent(&network, &extent, index));
         all.push((run.references.len(), places.collect()));
     }
     all

@@ -182,6 +182,9 @@ pub struct Job {
     /// By which way its requests went; known when it is done.
     #[serde(default)]
     pub route: Option<Route>,
+    /// Of a publication that is done: how many extents (1 MiB) of parity were placed besides the content.
+    #[serde(default)]
+    pub parity_extents: Option<u64>,
 }
 
 /// `Debug` that says nothing.

@@ -54,6 +54,7 @@ fn debug_keeps_quiet_about_content() {
         failure: Some(Failure::new(Code::Failed, "SENSITIVE")),
         note: Some("SENSITIVE".into()),
         fetched_bytes: 0,
+        parity_extents: None,
         resumed_bytes: 0,
         retries: 0,
         route: None,

@@ -127,6 +127,11 @@ impl Part {
         self.file.write_all_at(bytes, offset)
     }
 
+    /// Reads what was written at an offset.
+    pub(crate) fn read(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+        self.file.read_exact_at(bytes, offset)
+    }
+
     /// Sets its final length.
     pub(crate) fn set_len(&self, length: u64) -> io::Result<()> {
         self.file.set_len(length)

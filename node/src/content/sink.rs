@@ -1,7 +1,8 @@
 //! A file being fetched: leaves are decrypted and written where they belong, in whatever order they come.
 //!
-//! Promises: memory for what is queued only; a checkpoint is kept after everything before it is durable; the output
-//! appears when it is complete. Does not check leaves against their references: that was done.
+//! Promises: memory for what is queued, and one column of a group while it is recovered; a checkpoint is kept after everything before it is durable; the output
+//! appears when it is complete. Does not check leaves against their references: that was done, but for those it recovers,
+//! which are checked before they are written.
 
 use std::io;
 use std::sync::Arc;
@@ -9,12 +10,13 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use oboro_core::Event;
-use oboro_core::action::SinkCommand;
+use oboro_core::action::{Recover, SinkCommand};
 use oboro_core::event::SinkEvent;
 use oboro_core::ids::JobId;
 use oboro_core::limits::{FETCH_PARTS, SINK_WRITES_MAX};
 use oboro_crypto::eris::{BlockKey, RUN_MAX, open_leaf, unpad};
 use oboro_crypto::network::CHUNK_BYTES;
+use oboro_crypto::parity::{RecoverError, fill_leaf, recover};
 use tokio::sync::mpsc;
 
 use super::{Fault, Part, Target};
@@ -103,6 +105,10 @@ impl Writer {
                 } => {
                     write(part, first_leaf, leaves, last)?;
                     event(SinkEvent::Written { writes: 1 });
+                }
+                SinkCommand::Recover(wish) => {
+                    let right = restore(part, *wish)?;
+                    event(SinkEvent::Recovered { right });
                 }
                 SinkCommand::Checkpoint(bytes) => self.checkpoint(bytes)?,
                 SinkCommand::Finish => {
@@ -217,6 +223,42 @@ fn write(
         }
     }
     Ok(())
+}
+
+/// Recovers extents from the rest of their group and parity and writes them; false if the parity is of no use.
+fn restore(part: &Part, wish: Recover) -> Result<bool, Failure> {
+    let parity: Vec<(u64, Vec<Vec<u8>>)> = wish
+        .parity
+        .into_iter()
+        .map(|(number, blocks)| (number, blocks.into_iter().map(opened).collect()))
+        .collect();
+    let is_last = |leaf: u64| leaf + 1 == wish.group.leaves;
+    let mut read = |leaf: u64, block: &mut [u8]| {
+        // Where the file ends is known if its last leaf is there; all before that are full.
+        let length = if is_last(leaf) { part.len()? } else { u64::MAX };
+        fill_leaf(length, leaf, block, &mut |offset, bytes| {
+            part.read(bytes, offset)
+        })
+    };
+    let mut write = |leaf: u64, plain: &[u8]| {
+        let offset = leaf.saturating_mul(u64::from(CHUNK_BYTES));
+        if !is_last(leaf) {
+            return part.write(plain, offset);
+        }
+        let length = unpad(plain).map_err(io::Error::other)?;
+        part.write(plain.get(..length).unwrap_or_default(), offset)?;
+        part.set_len(offset.saturating_add(length as u64))
+    };
+    match recover(&wish.group, &wish.missing, &parity, &mut read, &mut write) {
+        Ok(()) => Ok(true),
+        Err(RecoverError::TooFew | RecoverError::Wrong) => Ok(false),
+        Err(RecoverError::Access(error)) => Err(fault::io("write", part.path(), &error)),
+    }
+}
+
+fn opened((mut block, key): (Vec<u8>, BlockKey)) -> Vec<u8> {
+    open_leaf(&mut block, &key);
+    block
 }
 
 fn not_a_file() -> Failure {

@@ -3,10 +3,89 @@
 use std::path::Path;
 
 use oboro_crypto::eris::{BlockSize, Capability, ConvergenceSecret, Encoder, Pair, open_node};
+use oboro_crypto::hash::blake2b_256;
+use oboro_crypto::ids::Reference;
+use oboro_crypto::parity::{Missing, ParityStream, Scheme};
 use oboro_crypto::secret::Secret;
 
 use super::*;
 use crate::content::FetchPlan;
+
+/// What it takes to recover some extents of a file from its parity; `damage` alters a byte of it.
+fn recovery(file: &File, extents: &[u64], damage: bool) -> SinkCommand {
+    let length = file.content.len() as u64;
+    let read = |offset: u64, bytes: &mut [u8]| {
+        let at = offset as usize;
+        bytes.copy_from_slice(&file.content[at..at + bytes.len()]);
+        Ok(())
+    };
+    let mut parity = Vec::new();
+    io::Read::read_to_end(&mut ParityStream::new(length, read).unwrap(), &mut parity).unwrap();
+    parity[40_000] ^= u8::from(damage);
+    let mut encoder = Encoder::new(&parity[..], BlockSize::Large, ConvergenceSecret::null());
+    let (mut blocks, mut nodes) = (Vec::new(), Vec::new());
+    while let Some(run) = encoder.next_run().unwrap() {
+        match run.level {
+            0 => blocks.extend(run.blocks),
+            _ => nodes = run.blocks,
+        }
+    }
+    let root = encoder.capability().unwrap();
+    let pairs = open_node(&mut nodes[0], &root.key, 1, BlockSize::Large, true).unwrap();
+    let keys = pairs.into_iter().map(|pair| pair.key);
+    let mut all = blocks.into_iter().zip(keys);
+    let parity = (0..extents.len() as u64).map(|number| (number, all.by_ref().take(32).collect()));
+    let missing = extents.iter().map(|&extent| Missing {
+        extent,
+        pairs: file
+            .leaves
+            .iter()
+            .skip(extent as usize * 32)
+            .take(32)
+            .map(|(block, key)| Pair {
+                reference: Reference(blake2b_256(block)),
+                key: key.duplicate(),
+            })
+            .collect(),
+    });
+    SinkCommand::Recover(Box::new(Recover {
+        group: Scheme::of_content(length).unwrap().group(0).unwrap(),
+        missing: missing.collect(),
+        parity: parity.collect(),
+    }))
+}
+
+#[test]
+fn extents_that_never_came_are_recovered_from_the_rest_and_parity() {
+    for gone in [vec![1], vec![0, 4], vec![3, 4]] {
+        let file = File::new(4_500_000);
+        let dir = tempfile::tempdir().unwrap();
+        let mut running = start(dir.path(), &file);
+        for extent in (0..5).filter(|extent| !gone.contains(extent)) {
+            let first = extent as usize * 32;
+            running.tell(file.write(first, file.leaves.len().min(first + 32)));
+            running.written();
+        }
+        running.tell(recovery(&file, &gone, true));
+        assert!(matches!(
+            running.next(),
+            SinkEvent::Recovered { right: false }
+        ));
+        running.tell(recovery(&file, &gone, false));
+        assert!(matches!(
+            running.next(),
+            SinkEvent::Recovered { right: true }
+        ));
+        running.tell(SinkCommand::Finish);
+        assert!(matches!(running.next(), SinkEvent::Finished { .. }));
+        running.tell(SinkCommand::Stop { keep: false });
+        running.end();
+        assert!(
+            std::fs::read(dir.path().join("out")).unwrap() == file.content,
+            "{gone:?}"
+        );
+    }
+}
 
 /// A file as a fetch meets it: sealed leaves with their keys.
 struct File {

@@ -1,11 +1,12 @@
-//! A file being published: read once from its beginning, encoded one run ahead of what is asked for.
+//! A file being published: read from its beginning, encoded one run ahead of what is asked for; then read again for its
+//! parity, column by column.
 //!
-//! Promises: memory for two runs (2 MiB) whatever the file's size; a file that changes while it is read fails the job,
-//! so that what was published is what was there.
+//! Promises: memory for two runs (2 MiB) and the parity of one group (18 MiB) whatever the file's size; a file that
+//! changes while it is read fails the job, so that what was published is what was there.
 
 use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, Read, Take};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -14,13 +15,14 @@ use oboro_core::Event;
 use oboro_core::action::SourceCommand;
 use oboro_core::event::SourceEvent;
 use oboro_core::ids::JobId;
-use oboro_crypto::eris::{BlockSize, ConvergenceSecret, Encoder};
+use oboro_crypto::eris::{BlockSize, Capability, ConvergenceSecret, Encoder, Run};
+use oboro_crypto::parity::ParityStream;
 use rustix::fs::OFlags;
 use tokio::sync::mpsc;
 
 use super::Fault;
 use crate::api::{Code, Failure};
-use crate::fault;
+use crate::{chance, fault};
 
 /// Commands waiting: more than the core ever asks for ahead. Beyond it the job fails.
 const COMMANDS_MAX: usize = 64;
@@ -123,7 +125,7 @@ impl Source {
     }
 }
 
-/// Hands over run after run, each encoded while the one before is on its way, then the end.
+/// Hands over run after run, each encoded while the one before is on its way, then the end; then the same of the parity.
 fn encode(
     source: SourceFile,
     secret: ConvergenceSecret,
@@ -136,36 +138,57 @@ fn encode(
         let message = format!("{} changed while it was being published", path.display());
         Failure::new(Code::Failed, message).hint("publish it again when nothing writes to it")
     };
+    let is_as_before = || file.metadata().map(|meta| Print::of(&meta) == before);
     // A file that grows for ever is read no further than to notice it.
-    let mut reader = file.take(before.size.saturating_add(1));
-    let mut encoder = Encoder::new(&mut reader, BlockSize::Large, secret);
-    loop {
-        let run = encoder.next_run().map_err(failed)?;
-        let last = run.is_none();
-        if last {
-            let length = encoder.content_len();
-            let capability = encoder.capability().ok_or_else(changed)?;
-            if length != before.size || print_now(&reader).map_err(failed)? != before {
-                return Err(changed());
-            }
-            if wanted(queue) {
-                event(SourceEvent::End { capability, length });
-            }
-            return Ok(());
-        }
-        if !wanted(queue) {
-            return Ok(());
-        }
-        if let Some(run) = run
-            && !event(SourceEvent::Run(run))
-        {
-            return Ok(());
-        }
+    let reader = (&file).take(before.size.saturating_add(1));
+    let ended = hand_over(reader, secret, queue, &|run| event(SourceEvent::Run(run)));
+    let Some((capability, length)) = ended.map_err(failed)? else {
+        return Ok(());
+    };
+    if length != before.size || !is_as_before().map_err(failed)? {
+        return Err(changed());
     }
+    if !wanted(queue) || !event(SourceEvent::End { capability, length }) {
+        return Ok(());
+    }
+    let read_at = |offset, bytes: &mut [u8]| file.read_exact_at(bytes, offset);
+    let Some(parity) = ParityStream::new(length, read_at) else {
+        return Ok(());
+    };
+    let secret = ConvergenceSecret::random(&mut chance::generator()?);
+    let ended = hand_over(parity, secret, queue, &|run| {
+        event(SourceEvent::ParityRun(run))
+    });
+    let ended = match ended {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(changed()),
+        other => other.map_err(failed)?,
+    };
+    if !is_as_before().map_err(failed)? {
+        return Err(changed());
+    }
+    if let Some((capability, length)) = ended
+        && wanted(queue)
+    {
+        event(SourceEvent::ParityEnd { capability, length });
+    }
+    Ok(())
 }
 
-fn print_now(reader: &Take<File>) -> io::Result<Print> {
-    reader.get_ref().metadata().map(|meta| Print::of(&meta))
+/// Hands over run after run of what is read; its capability and length, or none if no more is wanted.
+fn hand_over(
+    reader: impl Read,
+    secret: ConvergenceSecret,
+    queue: &Receiver<SourceCommand>,
+    event: &dyn Fn(Run) -> bool,
+) -> io::Result<Option<(Capability, u64)>> {
+    let mut encoder = Encoder::new(reader, BlockSize::Large, secret);
+    while let Some(run) = encoder.next_run()? {
+        if !wanted(queue) || !event(run) {
+            return Ok(None);
+        }
+    }
+    let length = encoder.content_len();
+    Ok(encoder.capability().map(|capability| (capability, length)))
 }
 
 /// Waits until the next run is wanted, or nothing more is.
@@ -177,7 +200,7 @@ fn wanted(queue: &Receiver<SourceCommand>) -> bool {
 mod tests {
     use std::io::Write;
 
-    use oboro_crypto::eris::{Capability, Run, decode};
+    use oboro_crypto::eris::decode;
 
     use super::*;
 
@@ -219,6 +242,21 @@ mod tests {
                         return Ok((runs, capability, length));
                     }
                     SourceEvent::Failed => return Err(()),
+                    _ => panic!("parity comes after the end"),
+                }
+            }
+        }
+
+        fn parity(&mut self) -> Result<(Vec<Run>, Capability, u64), ()> {
+            let mut runs = Vec::new();
+            loop {
+                match self.next() {
+                    SourceEvent::ParityRun(run) => runs.push(run),
+                    SourceEvent::ParityEnd { capability, length } => {
+                        return Ok((runs, capability, length));
+                    }
+                    SourceEvent::Failed => return Err(()),
+                    _ => panic!("after the end there is parity only"),
                 }
             }
         }
@@ -246,6 +284,36 @@ mod tests {
             decode(&capability, &mut fetch, &mut out).unwrap();
             assert!(out == content(len));
         }
+    }
+
+    #[test]
+    fn after_a_file_of_several_extents_comes_its_parity() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        std::fs::write(&path, content(4_000_000)).unwrap();
+        let mut running = start(&path);
+        running.all().unwrap();
+        let (runs, capability, length) = running.parity().unwrap();
+        let scheme = oboro_crypto::parity::Scheme::of_content(4_000_000).unwrap();
+        assert_eq!(length, scheme.parity_length());
+        assert_eq!(capability.level, BlockSize::Large.level_for(length));
+        assert_eq!(runs.iter().filter(|run| run.level == 0).count(), 5);
+        let mut again = start(&path);
+        again.all().unwrap();
+        let other = again.parity().unwrap().1;
+        assert!(other.root != capability.root, "its secret is its own");
+    }
+
+    #[test]
+    fn a_file_that_changes_before_its_parity_is_read_fails_the_job() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        std::fs::write(&path, content(4_000_000)).unwrap();
+        let mut running = start(&path);
+        running.all().unwrap();
+        std::fs::write(&path, content(3_900_000)).unwrap();
+        assert!(running.parity().is_err());
+        assert!(running.fault.get().unwrap().message.contains("changed"));
     }
 
     #[test]

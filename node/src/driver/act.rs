@@ -14,7 +14,7 @@ use tracing::error;
 
 use super::{Content, Driver, Found};
 use crate::api::Route;
-use crate::jobs::{Ended, note};
+use crate::jobs::Ended;
 use crate::{fault, net};
 
 impl Driver {
@@ -133,8 +133,9 @@ impl Driver {
                 summary,
                 route,
             } => {
-                let note = note(&summary, self.network.params.replicas);
-                let ended = self.table.published(job.0, &capability, note, shown(route));
+                let ended = self
+                    .table
+                    .published(job.0, &capability, &summary, shown(route));
                 self.ended(job, ended);
             }
             Report::Fetched { length, route } => {

@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 use oboro_core::event::Event;
 use oboro_core::ids::{JobId, LinkId};
 use oboro_core::{Node, Outbox, Time};
-use oboro_crypto::network::Network;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -55,7 +54,6 @@ const TICK: Duration = Duration::from_secs(1);
 pub(crate) struct Parts {
     pub(crate) core: Node,
     pub(crate) clock: Arc<Clock>,
-    pub(crate) network: Network,
     pub(crate) home: Arc<Home>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) storage: Storage,
@@ -83,7 +81,6 @@ pub(crate) struct Sources {
 pub(crate) struct Driver {
     core: Node,
     clock: Arc<Clock>,
-    network: Network,
     home: Arc<Home>,
     shared: Arc<Shared>,
     storage: Storage,
@@ -170,7 +167,6 @@ impl Driver {
         let driver = Self {
             core: parts.core,
             clock: parts.clock,
-            network: parts.network,
             home: parts.home,
             shared: parts.shared,
             storage: parts.storage,

@@ -10,7 +10,7 @@ mod table;
 
 pub(crate) use files::JobFiles;
 pub(crate) use record::{FetchRecord, Record};
-pub(crate) use table::{Ended, Table, begun, note};
+pub(crate) use table::{Ended, Table, begun};
 
 /// Jobs that ended and are still shown. Beyond it the oldest is forgotten.
 const HISTORY_MAX: usize = 100;

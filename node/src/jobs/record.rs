@@ -106,6 +106,7 @@ pub(super) mod tests {
             failure: None,
             note: None,
             fetched_bytes: 0,
+            parity_extents: None,
             resumed_bytes: 0,
             retries: 0,
             route: None,

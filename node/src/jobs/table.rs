@@ -128,7 +128,7 @@ impl Table {
         &mut self,
         id: JobId,
         capability: &Capability,
-        note: Option<String>,
+        summary: &PublishSummary,
         route: Route,
     ) -> Option<Ended> {
         self.end(id, |job, _| {
@@ -136,7 +136,8 @@ impl Table {
             job.phase = "done".into();
             job.urn = Some(capability.to_urn());
             job.done_bytes = job.total_bytes.unwrap_or(job.done_bytes);
-            job.note = note;
+            job.note = note(summary);
+            job.parity_extents = Some(summary.parity);
             job.route = Some(route);
         })
     }
@@ -223,6 +224,7 @@ pub(crate) fn begun(id: JobId, kind: JobKind, title: String, total_bytes: Option
         failure: None,
         note: None,
         fetched_bytes: 0,
+        parity_extents: None,
         resumed_bytes: 0,
         retries: 0,
         route: None,
@@ -241,14 +243,14 @@ fn phase(phase: Phase) -> &'static str {
 }
 
 /// What the user should know about how well a publication went.
-pub(crate) fn note(summary: &PublishSummary, replicas: u8) -> Option<String> {
+fn note(summary: &PublishSummary) -> Option<String> {
     if summary.terms == 0 {
         return Some("no keyword leads to it: only who has the URN can fetch it".into());
     }
-    (summary.fewest < replicas).then(|| {
+    (summary.fewest < summary.fewest_of).then(|| {
         format!(
-            "some parts have only {} of {replicas} copies: too few storers could be reached",
-            summary.fewest
+            "some parts have only {} of {} copies: too few storers could be reached",
+            summary.fewest, summary.fewest_of
         )
     })
 }

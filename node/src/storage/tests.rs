@@ -122,7 +122,7 @@ fn put(i: u8) -> StoreRequest {
     let chunks = vec![vec![i; 32_768]];
     StoreRequest::PutExtent {
         location,
-        index: 0,
+        placement: Placement::from_byte(0),
         references,
         chunks,
         distance: [0; 32],

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use oboro_crypto::eris::Capability;
-use oboro_crypto::ids::{NetworkId, NodeId};
+use oboro_crypto::ids::NodeId;
+use oboro_crypto::network::{Class, Network};
 use oboro_crypto::provider::Provider;
 use rand_core::RngCore;
 
 use super::done::Done;
 use super::part::{Active, Arrival};
+use super::recovery::{Recovery, Stage};
 use super::sources::{self, Record};
 use super::tree::{Part, Tree};
+use super::writing::write_leaves;
 use crate::action::{Action, SinkCommand};
 use crate::effect::{Ctx, Effect, Owner};
 use crate::exchange::{Answer, Trouble};
@@ -27,25 +30,26 @@ use crate::wire::message::{CHUNK, EXTENT_CHUNKS_MAX, Reply, Request};
 
 /// What a job needs to know of the node it runs in.
 pub(super) struct Setting<'a> {
-    pub(super) network: &'a NetworkId,
-    pub(super) replicas: u8,
+    pub(super) network: &'a Network,
     pub(super) provider: &'a dyn Provider,
 }
 
 /// A fetch under way. `Err` from any of its methods ends it.
 pub(super) struct FetchJob {
-    job: JobId,
-    tree: Tree,
-    done: Done,
-    active: BTreeMap<u64, Active>,
-    slots: Counter,
-    records: BTreeMap<NodeId, Record>,
+    pub(super) job: JobId,
+    pub(super) capability: Capability,
+    pub(super) tree: Tree,
+    pub(super) recovery: Recovery,
+    pub(super) done: Done,
+    pub(super) active: BTreeMap<u64, Active>,
+    pub(super) slots: Counter,
+    pub(super) records: BTreeMap<NodeId, Record>,
     writes: u32,
     parts_since_checkpoint: u32,
     finishing: bool,
     /// Parts asked for at once: more as they come, fewer when they do not come in time, so that on a slow line what is
     /// asked for last is not given up for standing behind what was asked for first.
-    width: usize,
+    pub(super) width: usize,
     resumed: u64,
     transferred: u64,
     retries: u64,
@@ -56,7 +60,9 @@ impl FetchJob {
     pub(super) fn new(job: JobId, capability: &Capability, done: Done) -> Self {
         Self {
             job,
+            capability: capability.clone(),
             tree: Tree::new(capability),
+            recovery: Recovery::new(),
             resumed: done.count() * (EXTENT_CHUNKS_MAX * CHUNK) as u64,
             done,
             active: BTreeMap::new(),
@@ -90,18 +96,41 @@ impl FetchJob {
         for slot in idle {
             self.ask(slot, peers, setting, ctx)?;
         }
-        while self.active.len() < self.width && self.writes < SINK_WRITES_MAX && !self.finishing {
-            let Some(part) = self.tree.next() else { break };
-            let slot = self.slots.next();
-            self.active.insert(slot, Active::new(part));
-            self.ask(slot, peers, setting, ctx)?;
+        loop {
+            while self.active.len() < self.width
+                && self.writes < SINK_WRITES_MAX
+                && !self.finishing
+                && let Some(part) = self.tree.next()
+            {
+                self.begin(part, false, peers, setting, ctx)?;
+            }
+            let fetched = self.tree.is_empty() && self.active.values().all(|active| active.parity);
+            if !fetched || self.finishing {
+                return Ok(());
+            }
+            if self.recovery.is_empty() {
+                self.finishing = true;
+                self.sink(SinkCommand::Finish, ctx);
+                self.progress(Phase::Finishing, ctx);
+                return Ok(());
+            }
+            if !self.recover(peers, setting, ctx)? {
+                return Ok(());
+            }
         }
-        if self.active.is_empty() && self.tree.is_empty() && !self.finishing {
-            self.finishing = true;
-            self.sink(SinkCommand::Finish, ctx);
-            self.progress(Phase::Finishing, ctx);
-        }
-        Ok(())
+    }
+
+    pub(super) fn begin(
+        &mut self,
+        part: Part,
+        parity: bool,
+        peers: &mut Peers,
+        setting: &Setting<'_>,
+        ctx: &mut Ctx<'_>,
+    ) -> Result<(), Failure> {
+        let slot = self.slots.next();
+        self.active.insert(slot, Active::new(part, parity));
+        self.ask(slot, peers, setting, ctx)
     }
 
     /// Something came of a request.
@@ -113,6 +142,12 @@ impl FetchJob {
         setting: &Setting<'_>,
         ctx: &mut Ctx<'_>,
     ) -> Result<(), Failure> {
+        if let Stage::Finding(finding) = &mut self.recovery.stage
+            && finding.has(slot)
+        {
+            finding.answered(slot, &answer, setting.network, &mut self.slots, peers, ctx);
+            return self.fill(peers, setting, ctx);
+        }
         let Some(active) = self.active.get_mut(&slot) else {
             return Ok(());
         };
@@ -186,30 +221,40 @@ impl FetchJob {
             }
         }
         self.active.clear();
+        if let Stage::Finding(finding) = &self.recovery.stage {
+            finding.stop(ctx);
+        }
         if keep {
             self.sink(SinkCommand::Checkpoint(self.done.encode()), ctx);
         }
         self.sink(SinkCommand::Stop { keep }, ctx);
     }
 
-    fn ask(
+    pub(super) fn ask(
         &mut self,
         slot: u64,
         peers: &mut Peers,
         setting: &Setting<'_>,
         ctx: &mut Ctx<'_>,
     ) -> Result<(), Failure> {
+        let has_parity = self.scheme().is_some();
         let Some(active) = self.active.get_mut(&slot) else {
             return Ok(());
         };
         active.wait_until = None;
         if active.candidates.is_empty() {
             let extent = active.part.extent();
+            let grouped = active.part.level == 0 && (active.parity || has_parity);
+            let class = if grouped {
+                Class::Grouped
+            } else {
+                Class::Alone
+            };
             active.candidates = sources::all(
                 peers.view(),
-                setting.network,
+                &setting.network.id(),
                 &extent,
-                setting.replicas,
+                setting.network.params.copies(class),
                 &peers.unasked(),
             );
         }
@@ -242,13 +287,32 @@ impl FetchJob {
             }
             // All who may have it are busy with other parts: their next answer brings us back here.
             Err(true) => Ok(()),
+            Err(false) if active.part.level == 0 && active.parity => {
+                // Another extent of its group does as well.
+                self.active.remove(&slot);
+                Ok(())
+            }
+            Err(false) if active.part.level == 0 && has_parity && self.recovery.takes() => {
+                if let Some(active) = self.active.remove(&slot) {
+                    self.recovery.set_aside(active.part);
+                }
+                Ok(())
+            }
             Err(false) => {
                 active.rounds += 1;
                 active.tried.clear();
                 // The view may have grown meanwhile.
                 active.candidates.clear();
                 active.wait_until = Some(ctx.now + FETCH_ROUND_WAIT);
-                if active.rounds < FETCH_ROUNDS {
+                let last = if active.parity && self.recovery.has_more() {
+                    1
+                } else {
+                    FETCH_ROUNDS
+                };
+                if active.rounds < last {
+                    Ok(())
+                } else if active.parity {
+                    self.parity_failed(ctx);
                     Ok(())
                 } else {
                     Err(self.hopeless(peers, ctx))
@@ -275,11 +339,12 @@ impl FetchJob {
         if !peers.knows_others() {
             Failure::NotJoined
         } else if self.reached_any {
-            let missing = self
-                .active
-                .values()
-                .filter(|active| active.rounds > 0)
-                .count();
+            let tried = self.active.values().filter(|active| active.rounds > 0);
+            // What was set aside and not asked for again yet is missing no less.
+            let missing = match self.recovery.stage {
+                Stage::Over => tried.count() + self.tree.leaf_parts(),
+                _ => tried.count(),
+            };
             Failure::NotRetrievable {
                 missing: u32::try_from(missing).unwrap_or(u32::MAX),
             }
@@ -298,7 +363,7 @@ impl FetchJob {
         let Some(active) = self.active.get_mut(&slot) else {
             return Ok(());
         };
-        if active.part.level == 0 {
+        if active.part.level == 0 && !active.parity {
             self.writes += write_leaves(self.job, &active.part, batch, ctx);
         } else {
             for (index, block) in batch {
@@ -320,6 +385,10 @@ impl FetchJob {
 
     fn part_done(&mut self, active: Active, ctx: &mut Ctx<'_>) -> Result<(), Failure> {
         self.width = (self.width + 1).min(FETCH_PARTS);
+        if active.parity {
+            self.parity_done(active, ctx);
+            return Ok(());
+        }
         if active.part.level > 0 {
             return self
                 .tree
@@ -381,14 +450,14 @@ impl FetchJob {
         self.retries += 1;
     }
 
-    fn sink(&self, command: SinkCommand, ctx: &mut Ctx<'_>) {
+    pub(super) fn sink(&self, command: SinkCommand, ctx: &mut Ctx<'_>) {
         ctx.act(Action::Sink {
             job: self.job,
             command,
         });
     }
 
-    fn progress(&self, phase: Phase, ctx: &mut Ctx<'_>) {
+    pub(super) fn progress(&self, phase: Phase, ctx: &mut Ctx<'_>) {
         let part = (EXTENT_CHUNKS_MAX * CHUNK) as u64;
         let total = self.tree.leaves().map(|leaves| leaves * CHUNK as u64);
         let done = (self.done.count() * part).min(total.unwrap_or(u64::MAX));
@@ -413,33 +482,4 @@ enum Outcome {
     Lost,
     Failed,
     Wrong,
-}
-
-/// Hands verified leaves to the sink, one write for each run of neighbours. Says how many writes.
-fn write_leaves(job: JobId, part: &Part, batch: Vec<(u8, Vec<u8>)>, ctx: &mut Ctx<'_>) -> u32 {
-    let mut writes = 0;
-    let mut batch = batch.into_iter().peekable();
-    while let Some((first, block)) = batch.next() {
-        let mut leaves = Vec::new();
-        let mut index = first;
-        let mut block = Some(block);
-        while let Some(body) = block.take() {
-            if let Some(pair) = part.pairs.get(usize::from(index)) {
-                leaves.push((body, pair.key.duplicate()));
-            }
-            if let Some((next, body)) = batch.next_if(|(next, _)| *next == index + 1) {
-                index = next;
-                block = Some(body);
-            }
-        }
-        let last = part.last && usize::from(index) + 1 == part.pairs.len();
-        let command = SinkCommand::Write {
-            first_leaf: part.first + u64::from(first),
-            leaves,
-            last,
-        };
-        ctx.act(Action::Sink { job, command });
-        writes += 1;
-    }
-    writes
 }

@@ -1,16 +1,20 @@
 //! Fetching: from a read capability to a file. Knows placement and exchanges, not how bytes get to a storer.
 
 mod done;
+mod finding;
 mod job;
 mod part;
+mod recovery;
+mod salvage;
 mod sources;
 mod tree;
+mod writing;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use oboro_crypto::eris::{BlockSize, Capability, LEVEL_MAX};
-use oboro_crypto::ids::NetworkId;
+use oboro_crypto::network::Network;
 use oboro_crypto::provider::Provider;
 
 use self::done::Done;
@@ -27,17 +31,15 @@ use crate::time::Time;
 
 /// All fetches under way.
 pub(crate) struct Fetches {
-    network: NetworkId,
-    replicas: u8,
+    network: Network,
     provider: Arc<dyn Provider>,
     jobs: BTreeMap<JobId, FetchJob>,
 }
 
 impl Fetches {
-    pub(crate) fn new(network: NetworkId, replicas: u8, provider: Arc<dyn Provider>) -> Self {
+    pub(crate) const fn new(network: Network, provider: Arc<dyn Provider>) -> Self {
         Self {
             network,
-            replicas,
             provider,
             jobs: BTreeMap::new(),
         }
@@ -102,6 +104,11 @@ impl Fetches {
                     fetch.fill(peers, setting, ctx)
                 })
             }
+            SinkEvent::Recovered { right } => {
+                self.with(job, peers, ctx, |fetch, peers, setting, ctx| {
+                    fetch.recovered(right, peers, setting, ctx)
+                })
+            }
             SinkEvent::Finished { length } => {
                 if self.jobs.remove(&job).is_some() {
                     let route = ctx.route(job);
@@ -147,7 +154,6 @@ impl Fetches {
     ) {
         let setting = Setting {
             network: &self.network,
-            replicas: self.replicas,
             provider: &*self.provider,
         };
         let Some(fetch) = self.jobs.get_mut(&job) else {

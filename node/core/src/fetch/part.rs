@@ -7,7 +7,6 @@ use super::sources::Candidate;
 use super::tree::Part;
 use crate::ids::ExchangeId;
 use crate::losses::Losses;
-use crate::serve::put::all_of;
 use crate::time::Time;
 
 /// How many chunks are hashed together.
@@ -37,6 +36,8 @@ pub(super) enum Arrival {
 /// A part being fetched.
 pub(super) struct Active {
     pub(super) part: Part,
+    /// Whether it is of the parity instead of the file.
+    pub(super) parity: bool,
     pub(super) candidates: Vec<Candidate>,
     pub(super) tried: Vec<(NodeId, Location)>,
     pub(super) rounds: u32,
@@ -46,20 +47,21 @@ pub(super) struct Active {
     pub(super) asked: Option<Asked>,
     /// Chunks not yet verified.
     pub(super) missing: u32,
-    /// Verified blocks of a node part; leaves go straight to the sink.
+    /// Verified blocks of nodes and of parity; leaves of the file go straight to the sink.
     pub(super) blocks: Vec<Vec<u8>>,
 }
 
 impl Active {
-    pub(super) fn new(part: Part) -> Self {
+    pub(super) fn new(part: Part, parity: bool) -> Self {
         let count = part.pairs.len();
         Self {
-            missing: all_of(count),
-            blocks: if part.level == 0 {
+            missing: part.wanted,
+            blocks: if part.level == 0 && !parity {
                 Vec::new()
             } else {
                 vec![Vec::new(); count]
             },
+            parity,
             candidates: Vec::new(),
             tried: Vec::new(),
             rounds: 0,

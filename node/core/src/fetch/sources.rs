@@ -50,11 +50,11 @@ pub(super) fn all(
     directory: &dyn Directory,
     network: &NetworkId,
     extent: &ExtentId,
-    replicas: u8,
+    copies: u8,
     unasked: &Unasked,
 ) -> Vec<Candidate> {
     let mut found = Vec::new();
-    for index in 0..replicas {
+    for index in 0..copies {
         let location = Location::of_extent(network, extent, index);
         let first = directory.nearest(&location, 1, &|_| true);
         let passed_over = first.first().is_some_and(|node| unasked.has(node));

@@ -3,12 +3,14 @@
 //! A part is an extent: up to 32 sibling blocks of one level. Parts of low levels are handed out first, so that at most
 //! one part's worth of nodes is unfolded at each level.
 
+use core::ops::Range;
 use std::collections::VecDeque;
 
 use oboro_crypto::eris::{BlockSize, Capability, ErisError, LEVEL_MAX, Pair, open_node};
 use oboro_crypto::ids::{ExtentId, Reference};
 
 use super::done::Done;
+use crate::serve::put::all_of;
 use crate::wire::message::EXTENT_CHUNKS_MAX;
 
 /// Blocks under one node.
@@ -26,6 +28,8 @@ pub(super) struct Part {
     pub(super) last: bool,
     /// Whether it is the root.
     pub(super) root: bool,
+    /// Which of its blocks are needed (bit n: block n).
+    pub(super) wanted: u32,
 }
 
 impl Part {
@@ -46,6 +50,8 @@ impl Part {
 /// Parts known and not handed out.
 pub(super) struct Tree {
     levels: Vec<VecDeque<Part>>,
+    /// Of the leaf parts only these are wanted, and what leads to them; all if there is none.
+    only: Option<Range<u64>>,
     /// Leaves in all, once it can be told; an upper bound before.
     leaves: Option<u64>,
 }
@@ -64,12 +70,44 @@ impl Tree {
                 first: 0,
                 last: true,
                 root: true,
+                wanted: 1,
             });
         }
         Self {
             levels,
+            only: None,
             leaves: (capability.level == 0).then_some(1),
         }
+    }
+
+    /// One of which only some leaf parts are wanted.
+    pub(super) fn of_parts(capability: &Capability, only: Range<u64>) -> Self {
+        Self {
+            only: Some(only),
+            ..Self::new(capability)
+        }
+    }
+
+    /// The next part of nodes, from below.
+    pub(super) fn next_nodes(&mut self) -> Option<Part> {
+        self.levels.iter_mut().skip(1).find_map(VecDeque::pop_front)
+    }
+
+    /// The next part of leaves.
+    pub(super) fn next_leaves(&mut self) -> Option<Part> {
+        self.levels.first_mut().and_then(VecDeque::pop_front)
+    }
+
+    /// Takes a part of leaves back: it is handed out again.
+    pub(super) fn give_back(&mut self, part: Part) {
+        if let Some(leaves) = self.levels.first_mut() {
+            leaves.push_back(part);
+        }
+    }
+
+    /// Parts of leaves that are known and not handed out.
+    pub(super) fn leaf_parts(&self) -> usize {
+        self.levels.first().map_or(0, VecDeque::len)
     }
 
     /// The next part to ask for: of the lowest level that has one, so that what is unfolded is used up first.
@@ -95,6 +133,9 @@ impl Tree {
     ) -> Result<(), ErisError> {
         let count = blocks.len();
         for (index, (block, pair)) in blocks.iter_mut().zip(&part.pairs).enumerate() {
+            if part.wanted & (1 << index) == 0 {
+                continue;
+            }
             let pairs = open_node(block, &pair.key, part.level, BlockSize::Large, part.root)?;
             let last = part.last && index + 1 == count;
             // Only the last node of a level may be less than full: otherwise leaves would overlap or be missing.
@@ -126,27 +167,49 @@ impl Tree {
         while pairs.peek().is_some() {
             let run: Vec<Pair> = pairs.by_ref().take(EXTENT_CHUNKS_MAX).collect();
             let length = run.len() as u64;
-            let part = Part {
+            let mut part = Part {
                 pairs: run,
                 level,
                 first: at,
                 last: last && pairs.peek().is_none(),
                 root: false,
+                wanted: 0,
             };
+            part.wanted = wanted(&part, self.only.as_ref(), done);
             at += length;
-            if !done.contains_all(covered(&part)) {
+            if part.wanted != 0 {
                 queue.push_back(part);
             }
         }
     }
 }
 
-/// The numbers of the leaf parts under a part.
-fn covered(part: &Part) -> core::ops::Range<u64> {
-    let each = ARITY.pow(u32::from(part.level));
+/// Which blocks of a part lead to leaves that are wanted and not done: of leaves all or none. The last node of a level is
+/// always among them, if everything is wanted: only it says how many leaves there are.
+fn wanted(part: &Part, only: Option<&Range<u64>>, done: &Done) -> u32 {
+    let is_wanted = |parts: Range<u64>| match only {
+        Some(only) => parts.start < only.end && only.start < parts.end,
+        None => !done.contains_all(parts),
+    };
+    let count = part.pairs.len();
+    if part.level == 0 {
+        let all = covered(0, part.first, count as u64);
+        return if is_wanted(all) { all_of(count) } else { 0 };
+    }
+    let ends = |index: usize| only.is_none() && part.last && index + 1 == count;
+    (0..count)
+        .filter(|&index| {
+            ends(index) || is_wanted(covered(part.level, part.first + index as u64, 1))
+        })
+        .fold(0, |mask, index| mask | 1 << index)
+}
+
+/// The numbers of the leaf parts under so many blocks of a level.
+fn covered(level: u8, first: u64, count: u64) -> Range<u64> {
+    let each = ARITY.pow(u32::from(level));
     let chunks = EXTENT_CHUNKS_MAX as u64;
-    let start = part.first * each / chunks;
-    let end = ((part.first + part.pairs.len() as u64) * each).div_ceil(chunks);
+    let start = first * each / chunks;
+    let end = ((first + count) * each).div_ceil(chunks);
     start..end
 }
 
@@ -214,6 +277,53 @@ mod tests {
         (0..17).for_each(|part| done.insert(part));
         let leaves = walk(&vec![7u8; 17 * 1024 * 1024 + 5], &done);
         assert_eq!(leaves, [(17, 1, true)]);
+    }
+
+    #[test]
+    fn of_a_tree_of_which_some_parts_are_wanted_only_what_leads_to_them_is_asked_for() {
+        let (runs, capability, _) = encode(&vec![7u8; 17 * 1024 * 1024 + 5]);
+        let mut tree = Tree::of_parts(&capability, 15..17);
+        let mut leaves = Vec::new();
+        loop {
+            if let Some(part) = tree.next_nodes() {
+                let mut blocks = runs[&part.extent()].blocks.clone();
+                for (index, block) in blocks.iter_mut().enumerate() {
+                    if part.wanted & (1 << index) == 0 {
+                        block.clear();
+                    }
+                }
+                tree.unfold(&part, blocks, &Done::default()).unwrap();
+            } else if let Some(part) = tree.next_leaves() {
+                leaves.push(part.number());
+            } else {
+                break;
+            }
+        }
+        assert_eq!(leaves, [15, 16]);
+        let mut tree = Tree::of_parts(&capability, 3..5);
+        let root = tree.next_nodes().unwrap();
+        let blocks = runs[&root.extent()].blocks.clone();
+        tree.unfold(&root, blocks, &Done::default()).unwrap();
+        assert_eq!(tree.next_nodes().unwrap().wanted, 0b01);
+    }
+
+    #[test]
+    fn how_many_leaves_there_are_is_known_in_the_end_whatever_is_done() {
+        let (runs, capability, _) = encode(&vec![7u8; 17 * 1024 * 1024 + 5]);
+        let mut done = Done::default();
+        (0..18)
+            .filter(|part| *part != 3)
+            .for_each(|part| done.insert(part));
+        let mut tree = Tree::new(&capability);
+        while let Some(part) = tree.next() {
+            if part.level > 0 {
+                tree.unfold(&part, runs[&part.extent()].blocks.clone(), &done)
+                    .unwrap();
+            } else {
+                assert_eq!(part.number(), 3);
+            }
+        }
+        assert_eq!(tree.leaves(), Some(545));
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub(super) struct Announce {
     used: BTreeMap<usize, Vec<NodeId>>,
     receipts: Vec<u32>,
     body: Option<Arc<EntryBody>>,
+    /// What lies under the token after those of the words, if the file has parity.
+    parity: Option<Arc<EntryBody>>,
     failed_tokens: usize,
 }
 
@@ -74,6 +76,7 @@ impl Announce {
             active: BTreeMap::new(),
             used: BTreeMap::new(),
             body: None,
+            parity: None,
             failed_tokens: 0,
         }
     }
@@ -83,13 +86,30 @@ impl Announce {
         self.body = Some(Arc::new(body));
     }
 
-    /// Terms with at least one receipt, and receipts in all.
+    /// Adds what leads to the parity, as if it were one word more. Its token is there already.
+    pub(super) fn lead_to_parity(&mut self, token: KeywordToken, body: EntryBody, copies: u8) {
+        self.parity = Some(Arc::new(body));
+        self.tokens.push(Some(Arc::new(token)));
+        self.receipts.push(0);
+        let number = self.terms.len();
+        let waiting = (0..copies).map(|index| (number, index));
+        self.waiting.extend(waiting);
+    }
+
+    /// Whether there is no parity, or somebody keeps what leads to it.
+    pub(super) fn leads_to_parity(&self) -> bool {
+        self.parity.is_none()
+            || self
+                .receipts
+                .get(self.terms.len())
+                .is_some_and(|got| *got > 0)
+    }
+
+    /// Terms with at least one receipt, and receipts for them in all.
     pub(super) fn outcome(&self) -> (u32, u32) {
-        let announced = self.receipts.iter().filter(|count| **count > 0).count();
-        (
-            u32::try_from(announced).unwrap_or(u32::MAX),
-            self.receipts.iter().sum(),
-        )
+        let receipts = self.receipts.iter().take(self.terms.len());
+        let announced = receipts.clone().filter(|count| **count > 0).count();
+        (u32::try_from(announced).unwrap_or(u32::MAX), receipts.sum())
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -148,7 +168,11 @@ impl Announce {
             );
             let task = Task::Entry {
                 token,
-                body: Arc::clone(&body),
+                body: if term < self.terms.len() {
+                    Arc::clone(&body)
+                } else {
+                    Arc::clone(self.parity.as_ref().unwrap_or(&body))
+                },
                 index,
                 expires_day,
                 seed,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use oboro_crypto::eris::Run;
 use oboro_crypto::ids::NodeId;
+use oboro_crypto::network::Class;
 use rand_core::RngCore;
 
 use super::Setting;
@@ -20,6 +21,7 @@ use crate::serve::is_word_of;
 use crate::serve::put::paid;
 use crate::time::Time;
 use crate::wire::message::{Receipt, Refusal, Reply, Request};
+use crate::wire::placement::Placement;
 
 /// Chunks given to an exchange at once: a storer is never waited for longer than these take.
 const CHUNKS_AT_ONCE: usize = 8;
@@ -59,10 +61,7 @@ impl Extents {
             numbers: Counter::default(),
             refused_any: false,
             lost: 0,
-            summary: PublishSummary {
-                fewest: u8::MAX,
-                ..PublishSummary::default()
-            },
+            summary: PublishSummary::default(),
             done: 0,
             transferred: 0,
             retries: 0,
@@ -79,16 +78,24 @@ impl Extents {
     }
 
     /// Takes an extent to place.
-    pub(super) fn add(&mut self, run: Run, setting: &Setting<'_>, ctx: &mut Ctx<'_>) {
+    pub(super) fn add(
+        &mut self,
+        run: Run,
+        class: Class,
+        parity: bool,
+        setting: &Setting<'_>,
+        ctx: &mut Ctx<'_>,
+    ) {
         // The root comes alone; a single leaf at the end may too, and deserves the look as much.
         let verify = run.blocks.len() == 1 || ctx.rng.next_u32().is_multiple_of(VERIFY_ONE_IN);
         let params = &setting.network.params;
         let placing = Placing::new(
             run,
             &setting.network.id(),
-            params.replicas,
+            params.copies(class),
             params.put_work,
             verify,
+            parity,
         );
         self.placing.insert(self.numbers.next(), placing);
     }
@@ -201,10 +208,12 @@ impl Extents {
         self.done += placing.content();
         self.summary.extents += 1;
         self.summary.receipts += receipts as u64;
-        self.summary.fewest = self
-            .summary
-            .fewest
-            .min(u8::try_from(receipts).unwrap_or(u8::MAX));
+        self.summary.parity += u64::from(placing.parity && placing.level == 0);
+        let (had, wanted) = (u8::try_from(receipts).unwrap_or(u8::MAX), placing.copies());
+        let lacked = self.summary.fewest_of.saturating_sub(self.summary.fewest);
+        if self.summary.fewest_of == 0 || wanted.saturating_sub(had) > lacked {
+            (self.summary.fewest, self.summary.fewest_of) = (had, wanted);
+        }
         self.placing.remove(&extent);
         Ok(true)
     }
@@ -341,12 +350,13 @@ fn is_genuine(
 }
 
 fn ask_put(owner: Owner, placing: &mut Placing, spot: usize, node: NodeId, ctx: &mut Ctx<'_>) {
-    let references = placing.references.clone();
+    let (references, copies) = (placing.references.clone(), placing.copies());
     let Some(place) = placing.spots.get_mut(spot) else {
         return;
     };
+    let placement = Placement::new(place.index, copies);
     let day = ctx.now.day();
-    let put = paid(&place.location, place.index, day, references, place.price);
+    let put = paid(&place.location, placement, day, references, place.price);
     let lane = ctx.rng.next_u32() % PUBLISH_LANES;
     let exchange = ctx.ask(owner, lane, node, Request::Put(put));
     place.state = State::Busy {

@@ -2,7 +2,10 @@
 
 use oboro_crypto::entry::{EntryBody, Kind};
 use oboro_crypto::eris::Capability;
+use oboro_crypto::network::Class;
+use oboro_crypto::parity::Scheme;
 use oboro_crypto::terms::Term;
+use oboro_crypto::token::KeywordToken;
 
 use super::Setting;
 use super::announce::Announce;
@@ -16,6 +19,9 @@ use crate::ids::{Counter, JobId};
 use crate::peers::Peers;
 use crate::report::{Phase, Progress, Report};
 use crate::time::Time;
+
+/// What the entry that leads to parity is called: it must be called something.
+const PARITY_TITLE: &str = "parity";
 
 /// What is to be published.
 pub(crate) struct Wish {
@@ -35,6 +41,8 @@ pub(super) struct PublishJob {
     announce: Announce,
     source_asked: bool,
     ended: Option<(Capability, u64)>,
+    /// The parity's, if the file has any, once all of it was handed over.
+    parity: Option<(Capability, u64)>,
     released: bool,
 }
 
@@ -49,6 +57,7 @@ impl PublishJob {
             announce: Announce::new(job, terms, replicas),
             source_asked: false,
             ended: None,
+            parity: None,
             released: false,
         }
     }
@@ -66,15 +75,15 @@ impl PublishJob {
         if self.extents.advance(&mut self.slots, peers, ctx)? {
             self.progress(Phase::Placing, ctx);
         }
-        if self.ended.is_none() && !self.source_asked && self.extents.has_room() {
+        if !self.has_all() && !self.source_asked && self.extents.has_room() {
             self.source_asked = true;
             ctx.act(Action::Source {
                 job: self.job,
                 command: SourceCommand::Next,
             });
         }
-        if self.extents.is_empty() && !self.released {
-            self.release(ctx);
+        if self.extents.is_empty() && !self.released && self.has_all() {
+            self.release(setting, ctx);
         }
         self.announce.fill(setting.network, &mut self.slots, ctx);
         if self.announce.is_over() {
@@ -93,8 +102,31 @@ impl PublishJob {
     ) -> Result<(), Failure> {
         self.source_asked = false;
         match event {
-            SourceEvent::Run(run) => self.extents.add(run, setting, ctx),
-            SourceEvent::End { capability, length } => self.ended = Some((capability, length)),
+            SourceEvent::Run(run) => {
+                let class = match Scheme::of_content(self.wish.size) {
+                    Some(_) if run.level == 0 => Class::Grouped,
+                    _ => Class::Alone,
+                };
+                self.extents.add(run, class, false, setting, ctx);
+            }
+            SourceEvent::ParityRun(run) => {
+                let class = if run.level == 0 {
+                    Class::Grouped
+                } else {
+                    Class::Alone
+                };
+                self.extents.add(run, class, true, setting, ctx);
+            }
+            SourceEvent::End { capability, length } => {
+                // On its length depended how many copies were made.
+                if length != self.wish.size {
+                    return Err(Failure::Source);
+                }
+                self.ended = Some((capability, length));
+            }
+            SourceEvent::ParityEnd { capability, length } => {
+                self.parity = Some((capability, length));
+            }
             SourceEvent::Failed => return Err(Failure::Source),
         }
         Ok(())
@@ -142,12 +174,25 @@ impl PublishJob {
         });
     }
 
+    /// Whether the source has handed over everything.
+    fn has_all(&self) -> bool {
+        let has_parity = Scheme::of_content(self.wish.size).is_some();
+        self.ended.is_some() && (self.parity.is_some() || !has_parity)
+    }
+
     /// Everything is placed: the second phase begins.
-    fn release(&mut self, ctx: &mut Ctx<'_>) {
+    fn release(&mut self, setting: &Setting<'_>, ctx: &mut Ctx<'_>) {
         let Some((capability, length)) = self.ended.clone() else {
             return;
         };
         self.released = true;
+        if let Some((parity, parity_length)) = self.parity.clone() {
+            let token = KeywordToken::of_parity(&setting.network.id(), &capability);
+            let day = ctx.now.day();
+            let body = EntryBody::new(PARITY_TITLE, parity_length, Kind::File, parity, &[], day);
+            let copies = setting.network.params.copies(Class::Alone);
+            self.announce.lead_to_parity(token, body, copies);
+        }
         let Wish {
             title, kind, extra, ..
         } = &self.wish;
@@ -164,7 +209,7 @@ impl PublishJob {
 
     fn finish(&mut self, ctx: &mut Ctx<'_>) -> Result<bool, Failure> {
         let (announced, receipts) = self.announce.outcome();
-        if announced == 0 && self.announce.count() > 0 {
+        if (announced == 0 && self.announce.count() > 0) || !self.announce.leads_to_parity() {
             return Err(Failure::Refused);
         }
         let mut summary = self.extents.summary;

@@ -65,6 +65,8 @@ pub(super) struct Placing {
     price: u8,
     /// Whether it is still to be read back from one of its storers.
     pub(super) verify: bool,
+    /// Whether it is of the parity: no content, but as precious.
+    pub(super) parity: bool,
     /// Times that reading back was lost with its circuit.
     pub(super) unread: Losses,
     /// The chunk being read back, and of which placement.
@@ -75,12 +77,13 @@ impl Placing {
     pub(super) fn new(
         run: Run,
         network: &NetworkId,
-        replicas: u8,
+        copies: u8,
         price: u8,
         verify: bool,
+        parity: bool,
     ) -> Self {
         let extent = ExtentId::of(&run.references);
-        let spots = (0..replicas)
+        let spots = (0..copies)
             .map(|index| Spot {
                 index,
                 location: Location::of_extent(network, &extent, index),
@@ -101,6 +104,7 @@ impl Placing {
             spots,
             price,
             verify,
+            parity,
             unread: Losses::default(),
             verifying: None,
         }
@@ -110,9 +114,14 @@ impl Placing {
         ExtentId::of(&self.references)
     }
 
-    /// Bytes of content in it, padding included; none if it is inner nodes.
+    /// How many placements it has.
+    pub(super) fn copies(&self) -> u8 {
+        u8::try_from(self.spots.len()).unwrap_or(u8::MAX)
+    }
+
+    /// Bytes of content in it, padding included; none if it is inner nodes or parity.
     pub(super) fn content(&self) -> u64 {
-        if self.level == 0 {
+        if self.level == 0 && !self.parity {
             self.blocks.iter().map(|block| block.len() as u64).sum()
         } else {
             0
@@ -327,7 +336,7 @@ mod tests {
             references: vec![Reference([7; 32])],
             blocks: vec![Vec::new()],
         };
-        Placing::new(run, &NetworkId([3; 32]), 1, 0, false)
+        Placing::new(run, &NetworkId([3; 32]), 1, 0, false, false)
     }
 
     /// Asks whoever is to be asked.

@@ -8,6 +8,7 @@ use oboro_crypto::{labels, work};
 use crate::ids::LinkId;
 use crate::time::Time;
 use crate::wire::message::Put;
+use crate::wire::placement::Placement;
 
 /// How many chunks are hashed together: what the vector units do at once.
 const TOGETHER: usize = 4;
@@ -18,7 +19,7 @@ pub(super) type Whole = (Vec<Reference>, Vec<Vec<u8>>);
 /// An extent being received.
 pub(super) struct Putting {
     pub(super) location: Location,
-    pub(super) index: u8,
+    pub(super) placement: Placement,
     pub(super) link: LinkId,
     /// When the last chunk came.
     pub(super) moved: Time,
@@ -33,7 +34,7 @@ impl Putting {
         let chunks = Vec::with_capacity(put.references.len());
         Self {
             location,
-            index: put.index,
+            placement: put.placement,
             link,
             moved: now,
             references: put.references,
@@ -114,14 +115,14 @@ fn work_context(location: &Location, day: u32, references: &[Reference]) -> [u8;
 /// A put with work done for it that is worth so many bits.
 pub(crate) fn paid(
     location: &Location,
-    index: u8,
+    placement: Placement,
     day: u32,
     references: Vec<Reference>,
     price: u8,
 ) -> Put {
     let context = work_context(location, day, &references);
     Put {
-        index,
+        placement,
         day,
         work: work::solve(&context, price, 0),
         references,

@@ -32,18 +32,19 @@ impl Serve {
         if has >= PUTS_PER_LINK_MAX {
             return Err((Refusal::Busy, price));
         }
-        if put.index >= self.network.params.replicas || put.day.abs_diff(ctx.now.day()) > 1 {
+        let known = put.placement.copies(&self.network.params).is_some();
+        if !known || put.day.abs_diff(ctx.now.day()) > 1 {
             return Err((Refusal::Invalid, 0));
         }
         let location = Location::of_extent(
             &self.network.id(),
             &ExtentId::of(&put.references),
-            put.index,
+            put.placement.index(),
         );
         if !put::is_paid(&location, &put, price) {
             return Err((Refusal::Price, price));
         }
-        if !peers.is_mine(&location, put.index, ctx) {
+        if !peers.is_mine(&location, put.placement.index(), ctx) {
             return Err((Refusal::NotMine, 0));
         }
         if total >= PUTS_AT_ONCE_MAX && !self.give_way(has, ctx) {
@@ -113,7 +114,7 @@ impl Serve {
                 ctx.stats.chunks_stored += chunks.len() as u64;
                 let request = StoreRequest::PutExtent {
                     location,
-                    index: putting.index,
+                    placement: putting.placement,
                     references,
                     chunks,
                     distance: distance(own.as_bytes(), location.as_bytes()),

@@ -14,6 +14,7 @@ use crate::limits::{
 use crate::serve::is_word_of;
 use crate::serve::put::{all_of, paid};
 use crate::wire::message::{CHUNK, Receipt, Refusal, Reply};
+use crate::wire::placement::Placement;
 
 /// Something on its way to one node.
 pub(super) struct Sending {
@@ -93,11 +94,16 @@ impl Upkeep {
             return;
         };
         let request = match (&*want.thing, &sending.load) {
-            (Thing::Extent { references, .. }, Load::Extent { price, .. }) => {
+            (
+                Thing::Extent {
+                    references, copies, ..
+                },
+                Load::Extent { price, .. },
+            ) => {
                 let day = ctx.now.day();
                 let put = paid(
                     &want.location(),
-                    want.number,
+                    Placement::new(want.number, *copies),
                     day,
                     references.clone(),
                     *price,

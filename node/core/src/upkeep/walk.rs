@@ -11,6 +11,7 @@ use crate::event::{HeldThing, HeldWhat, StoredExtent};
 use crate::limits::{UPKEEP_BATCH, UPKEEP_ROUND, UPKEEP_TICK, UPKEEP_WANTS_MAX};
 use crate::placement::holders;
 use crate::serve::put::all_of;
+use crate::wire::placement::Placement;
 
 /// Where the walk is.
 #[derive(Default)]
@@ -87,8 +88,8 @@ impl Upkeep {
 
     fn found(&mut self, held: HeldThing, peers: &Peers, ctx: &Ctx<'_>) {
         match held.what {
-            HeldWhat::Extent { index, extent } => {
-                self.found_extent(held.location, index, extent, peers, ctx);
+            HeldWhat::Extent { placement, extent } => {
+                self.found_extent(held.location, placement, extent, peers, ctx);
             }
             HeldWhat::Entries { tally } => {
                 let thing = Arc::new(Thing::Entries {
@@ -104,13 +105,17 @@ impl Upkeep {
     fn found_extent(
         &mut self,
         here: Location,
-        index: u8,
+        placement: Placement,
         extent: StoredExtent,
         peers: &Peers,
         ctx: &Ctx<'_>,
     ) {
         let (id, network) = (ExtentId::of(&extent.references), self.network.id());
-        let locations: Vec<Location> = (0..self.network.params.replicas)
+        let Some(copies) = placement.copies(&self.network.params) else {
+            return;
+        };
+        let index = placement.index();
+        let locations: Vec<Location> = (0..copies)
             .map(|index| Location::of_extent(&network, &id, index))
             .collect();
         // What is not whole can't be passed on.
@@ -130,6 +135,7 @@ impl Upkeep {
         let thing = Arc::new(Thing::Extent {
             here,
             references: extent.references,
+            copies,
             locations,
         });
         self.want(&thing, index, Why::Handover, peers, ctx);

@@ -15,6 +15,8 @@ pub(super) enum Thing {
         /// Where it lies here.
         here: Location,
         references: Vec<Reference>,
+        /// How many placements it has.
+        copies: u8,
         /// Of all its placements.
         locations: Vec<Location>,
     },

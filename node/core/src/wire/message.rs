@@ -25,6 +25,7 @@ use oboro_crypto::eris::BlockSize;
 use oboro_crypto::ids::{Location, Reference, Signature};
 
 use super::codec::{Reader, WireError, put_count8, put_count16};
+use super::placement::Placement;
 
 /// Chunks of an extent at the most.
 pub const EXTENT_CHUNKS_MAX: usize = 32;
@@ -74,7 +75,7 @@ pub enum Request {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Put {
     /// Which placement.
-    pub index: u8,
+    pub placement: Placement,
     /// The day the work is bound to.
     pub day: u32,
     /// The work.
@@ -167,7 +168,7 @@ impl Request {
                 out.extend_from_slice(&wanted.to_be_bytes());
             }
             Self::Put(put) => {
-                out.extend_from_slice(&[2, put.index]);
+                out.extend_from_slice(&[2, put.placement.byte()]);
                 out.extend_from_slice(&put.day.to_be_bytes());
                 out.extend_from_slice(&put.work.to_be_bytes());
                 put_count8(&mut out, put.references.len());
@@ -410,13 +411,13 @@ fn read_entry(reader: &mut Reader<'_>) -> Result<Vec<u8>, WireError> {
 }
 
 fn read_put(reader: &mut Reader<'_>) -> Result<Put, WireError> {
-    let (index, day, work) = (reader.u8()?, reader.u32()?, reader.u64()?);
+    let (placement, day, work) = (reader.u8()?, reader.u32()?, reader.u64()?);
     let count = some(reader.count8(EXTENT_CHUNKS_MAX)?)?;
     let references = (0..count)
         .map(|_| Ok(Reference(reader.array()?)))
         .collect::<Result<_, _>>()?;
     Ok(Put {
-        index,
+        placement: Placement::from_byte(placement),
         day,
         work,
         references,

@@ -14,8 +14,8 @@ fn any_request() -> impl Strategy<Value = Request> {
             any::<u64>(),
             proptest::collection::vec(any::<[u8; 32]>(), 1..=32)
         )
-            .prop_map(|(index, day, work, references)| Request::Put(Put {
-                index,
+            .prop_map(|(placement, day, work, references)| Request::Put(Put {
+                placement: Placement::from_byte(placement),
                 day,
                 work,
                 references: references.into_iter().map(Reference).collect(),

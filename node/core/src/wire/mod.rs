@@ -12,5 +12,6 @@ pub mod frame;
 pub mod invite;
 pub(crate) mod listing;
 pub mod message;
+pub mod placement;
 
 pub use codec::WireError;

@@ -9,6 +9,7 @@ use oboro_core::limits::{
 use oboro_core::wire::control::Control;
 use oboro_core::wire::frame::{CloseReason, Frame};
 use oboro_core::wire::message::{Refusal, Reply, Request};
+use oboro_core::wire::placement::Placement;
 use oboro_crypto::entry::{self, EntryBody, Kind, SealedEntry};
 use oboro_crypto::eris::Capability;
 use oboro_crypto::ids::Location;
@@ -180,19 +181,21 @@ fn a_put_that_nobody_should_send_is_refused_before_anything_is_held() {
     let (mut world, link) = storer();
     let (good, _) = paid_put(&world, LAST, 3, 1);
     let mut bad = Vec::new();
-    for change in 0..4 {
+    for change in 0..6 {
         let mut put = good.clone();
         match change {
-            0 => put.index = world.network.params.replicas,
-            1 => put.day -= 2,
-            2 => put.day = u32::MAX,
+            0 => put.placement = Placement::from_byte(world.network.params.replicas),
+            1 => put.placement = Placement::new(1, 3),
+            2 => put.placement = Placement::new(2, 2),
+            3 => put.day -= 2,
+            4 => put.day = u32::MAX,
             _ => put.work = (0..).find(|work| !is_paid(&world, &good, *work)).unwrap(),
         }
         bad.push(put);
     }
     for (index, put) in bad.into_iter().enumerate() {
         let mut client = world.ask(0, link, index as u32 * 2 + 1, &Request::Put(put));
-        let expected = if index == 3 {
+        let expected = if index == 5 {
             Refusal::Price
         } else {
             Refusal::Invalid
@@ -205,7 +208,7 @@ fn a_put_that_nobody_should_send_is_refused_before_anything_is_held() {
 fn is_paid(world: &World, put: &oboro_core::wire::message::Put, work: u64) -> bool {
     use oboro_crypto::{hash::hash, ids::ExtentId, labels};
     let extent = ExtentId::of(&put.references);
-    let location = Location::of_extent(&world.network.id(), &extent, put.index);
+    let location = Location::of_extent(&world.network.id(), &extent, put.placement.index());
     let body = hash(labels::WORK_PUT, &[extent.as_bytes()]);
     let context = oboro_crypto::work::context(labels::WORK_PUT, &location, put.day, &body);
     oboro_crypto::work::bits(&context, work) >= world.network.params.put_work

@@ -10,6 +10,7 @@ use oboro_core::wire::invite::Invite;
 use oboro_core::wire::message::{
     CHUNK, Put, Receipt, Refusal, Reply, Request, decode_chunk, encode_chunk,
 };
+use oboro_core::wire::placement::Placement;
 use oboro_crypto::circuit::{CELL_LEN, CREATE_LEN, CREATED_LEN, FORWARD_PAYLOAD};
 use oboro_crypto::entry::SealedEntry;
 use oboro_crypto::hash::hash;
@@ -234,7 +235,7 @@ fn requests() -> Vec<Request> {
     let location = Location([6; 32]);
     let put = |count: usize| {
         Request::Put(Put {
-            index: 1,
+            placement: Placement::new(1, 8),
             day: 20_833,
             work: 77,
             references: vec![Reference([8; 32]); count],

@@ -361,9 +361,11 @@ fn location(request: &Request, network: &NetworkId) -> Location {
         | Request::Query { location, .. }
         | Request::Names(location) => *location,
         Request::Tally(locations) => locations[0],
-        Request::Put(put) => {
-            Location::of_extent(network, &ExtentId::of(&put.references), put.index)
-        }
+        Request::Put(put) => Location::of_extent(
+            network,
+            &ExtentId::of(&put.references),
+            put.placement.index(),
+        ),
         Request::PutEntry(bytes) => {
             let entry = SealedEntry::decode(bytes).expect("an entry");
             entry.location(network)

@@ -5,6 +5,7 @@ use std::io::Cursor;
 use oboro_cache::Store;
 use oboro_crypto::eris::{BlockSize, Capability, ConvergenceSecret, Encoder};
 use oboro_crypto::ids::{ExtentId, Location};
+use oboro_crypto::network::Class;
 use oboro_crypto::terms;
 use oboro_crypto::token::KeywordToken;
 
@@ -54,13 +55,14 @@ pub fn finder(
     look(capability.key.expose(), 8, Mark::Private("capability"));
     look(&[7; 32], 16, Mark::Private("convergence secret"));
 
-    let (network, replicas) = (world.network.id(), world.network.params.replicas);
+    let (network, params) = (world.network.id(), world.network.params);
+    let (replicas, copies) = (params.replicas, params.copies(Class::Alone));
     let secret = ConvergenceSecret::from_bytes([7; 32]);
     let mut encoder = Encoder::new(Cursor::new(content.to_vec()), BlockSize::Large, secret);
     while let Some(run) = encoder.next_run().unwrap() {
         let extent = ExtentId::of(&run.references);
         look(&extent.0, 8, Mark::Kept("extent id"));
-        for index in 0..replicas {
+        for index in 0..copies {
             let location = Location::of_extent(&network, &extent, index);
             look(&location.0, 8, Mark::Kept("location"));
         }

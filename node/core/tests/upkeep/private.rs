@@ -37,7 +37,14 @@ fn upkept(world: &World, known: &BTreeSet<Location>) -> Upkept {
             Request::Names(place) => (1, vec![place]),
             Request::Put(put) => {
                 let extent = ExtentId::of(&put.references);
-                (2, vec![Location::of_extent(&network, &extent, put.index)])
+                (
+                    2,
+                    vec![Location::of_extent(
+                        &network,
+                        &extent,
+                        put.placement.index(),
+                    )],
+                )
             }
             Request::PutEntry(bytes) => {
                 let entry = SealedEntry::decode(&bytes).unwrap();

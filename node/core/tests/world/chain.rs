@@ -134,6 +134,15 @@ fn sink(command: &SinkCommand, out: &mut Vec<u8>) {
                 .for_each(|(block, _)| out.extend_from_slice(block));
         }
         SinkCommand::Checkpoint(bytes) => out.extend_from_slice(bytes),
+        SinkCommand::Recover(wish) => {
+            put(out, wish.group.number);
+            for (number, blocks) in &wish.parity {
+                put(out, *number);
+                blocks
+                    .iter()
+                    .for_each(|(block, _)| out.extend_from_slice(block));
+            }
+        }
         SinkCommand::Finish => out.push(2),
         SinkCommand::Stop { keep } => out.push(u8::from(*keep)),
     }

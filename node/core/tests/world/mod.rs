@@ -6,13 +6,14 @@
 #![allow(dead_code, reason = "each test uses its part of it")]
 
 mod chain;
+mod files;
 pub mod meddle;
 pub mod puppet;
 mod shell;
 pub mod watch;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use oboro_cache::MemoryStore;
 use oboro_core::ids::{JobId, LinkId};
 use oboro_core::{Command, Config, Event, Node, Outbox, Report, Time};
 use oboro_crypto::entry;
-use oboro_crypto::eris::{BlockSize, Capability, ConvergenceSecret, Encoder};
+use oboro_crypto::eris::Capability;
 use oboro_crypto::ids::{IdentityPublic, LinkPublic, Location, NodeId, OnionPublic};
 use oboro_crypto::keys::NodeKeys;
 use oboro_crypto::network::{Network, Params};
@@ -48,7 +49,7 @@ pub struct Machine {
     pub reports: BTreeMap<JobId, Vec<Report>>,
     pub sinks: BTreeMap<JobId, Vec<u8>>,
     pub checkpoints: BTreeMap<JobId, Vec<u8>>,
-    sources: BTreeMap<JobId, Encoder<std::io::Cursor<Vec<u8>>>>,
+    sources: BTreeMap<JobId, files::Source>,
     /// This node's end of each link: the other node and its name for it.
     links: BTreeMap<LinkId, (usize, LinkId)>,
     woken: Option<Time>,
@@ -62,6 +63,8 @@ pub struct Machine {
     pub forgets: bool,
     /// Its store answers nothing any more.
     pub mute: bool,
+    /// Where its store answers as if nothing were there.
+    pub gone: BTreeSet<Location>,
     /// What it last gave to be kept of its guards.
     pub guards: Option<Vec<u8>>,
     /// It drops every cell it is given, without a word.
@@ -170,6 +173,7 @@ impl World {
             lies: false,
             forgets: false,
             mute: false,
+            gone: BTreeSet::new(),
             guards: None,
             drops: false,
             kept: Vec::new(),
@@ -279,11 +283,8 @@ impl World {
 
     pub fn begin_publish(&mut self, machine: usize, title: &str, content: &[u8]) -> JobId {
         let job = self.job();
-        let reader = std::io::Cursor::new(content.to_vec());
-        let secret = ConvergenceSecret::from_bytes([7; 32]);
-        self.machines[machine]
-            .sources
-            .insert(job, Encoder::new(reader, BlockSize::Large, secret));
+        let source = files::Source::new(content, [7; 32]);
+        self.machines[machine].sources.insert(job, source);
         let terms = oboro_crypto::terms::of_text(title);
         let (title, size) = (title.to_owned(), content.len() as u64);
         let kind = entry::Kind::of_name(&title);

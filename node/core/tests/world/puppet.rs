@@ -13,6 +13,7 @@ use oboro_core::wire::frame::{CloseReason, DATA_MAX, Frame, Frames};
 use oboro_core::wire::message::{
     CHUNK_MESSAGE, Put, Receipt, Refusal, Reply, Request, decode_chunk, encode_chunk,
 };
+use oboro_core::wire::placement::Placement;
 use oboro_crypto::hash::{blake2b_256, hash};
 use oboro_crypto::ids::{
     ExtentId, LinkPublic, Location, NetworkId, NodeId, OnionPublic, Reference,
@@ -362,7 +363,7 @@ pub fn paid_put(world: &World, index: u8, count: usize, seed: u8) -> (Put, Vec<V
     let body = hash(labels::WORK_PUT, &[extent.as_bytes()]);
     let context = work::context(labels::WORK_PUT, &location, day, &body);
     let put = Put {
-        index,
+        placement: Placement::from_byte(index),
         day,
         // What is asked for when half of the places are taken.
         work: work::solve(&context, world.network.params.put_work + 2, 0),
@@ -592,7 +593,7 @@ impl Puppet {
             return vec![];
         };
         let extent = ExtentId::of(&put.references);
-        let location = Location::of_extent(&self.network, &extent, put.index);
+        let location = Location::of_extent(&self.network, &extent, put.placement.index());
         if self.mood != Mood::Hollow {
             self.extents.insert(location, chunks);
         }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use oboro_cache::{Put, PutEntry, PutExtent, Store};
 use oboro_core::action::{SinkCommand, SourceCommand, StoreRequest, Task};
 use oboro_core::event::{
-    Computed, DialFailure, HeldThing, HeldWhat, PutOutcome, SinkEvent, SourceEvent, StoreOutcome,
-    StoredExtent,
+    Computed, DialFailure, HeldThing, HeldWhat, PutOutcome, SinkEvent, StoreOutcome, StoredExtent,
 };
 use oboro_core::ids::{JobId, LinkId};
+use oboro_core::wire::placement::Placement;
 use oboro_core::{Action, Event};
 use oboro_crypto::entry;
 use oboro_crypto::eris::{open_leaf, unpad};
@@ -20,7 +20,7 @@ use oboro_crypto::token::KeywordToken;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
-use super::{Machine, World, chain};
+use super::{Machine, World, chain, files};
 
 impl World {
     pub(super) fn act(&mut self, machine: usize, action: Action) {
@@ -169,19 +169,9 @@ impl World {
             self.machines[machine].sources.remove(&job);
             return;
         }
-        let Some(encoder) = self.machines[machine].sources.get_mut(&job) else {
+        let source = self.machines[machine].sources.get_mut(&job);
+        let Some(event) = source.and_then(files::Source::next) else {
             return;
-        };
-        let event = match encoder.next_run().unwrap() {
-            Some(run) => SourceEvent::Run(run),
-            None => {
-                let encoder = self.machines[machine].sources.remove(&job).unwrap();
-                let length = encoder.content_len();
-                SourceEvent::End {
-                    capability: encoder.capability().unwrap(),
-                    length,
-                }
-            }
         };
         self.push(soon, machine, Event::Source { job, event });
     }
@@ -217,6 +207,10 @@ impl World {
                         event: SinkEvent::Written { writes: 1 },
                     },
                 );
+            }
+            SinkCommand::Recover(wish) => {
+                let event = files::recovered(file, *wish);
+                self.push(soon, machine, Event::Sink { job, event });
             }
             SinkCommand::Checkpoint(bytes) => {
                 self.machines[machine].checkpoints.insert(job, bytes);
@@ -263,7 +257,7 @@ fn keep(machine: &mut Machine, request: StoreRequest) -> Option<StoreOutcome> {
     Some(match request {
         StoreRequest::PutExtent {
             location,
-            index,
+            placement,
             references,
             chunks,
             distance,
@@ -271,13 +265,16 @@ fn keep(machine: &mut Machine, request: StoreRequest) -> Option<StoreOutcome> {
         } => put(store
             .put_extent(PutExtent {
                 location,
-                index,
+                index: placement.byte(),
                 references,
                 chunks,
                 distance,
                 today,
             })
             .unwrap()),
+        StoreRequest::Extent(location) if machine.gone.contains(&location) => {
+            StoreOutcome::Extent(None)
+        }
         StoreRequest::Extent(location) => {
             StoreOutcome::Extent(store.extent(&location).unwrap().map(|found| StoredExtent {
                 references: found.references,
@@ -320,6 +317,9 @@ fn keep(machine: &mut Machine, request: StoreRequest) -> Option<StoreOutcome> {
                 today,
             })
             .unwrap()),
+        StoreRequest::Entries { location, .. } if machine.gone.contains(&location) => {
+            StoreOutcome::Entries(Vec::new())
+        }
         StoreRequest::Entries {
             location,
             after,
@@ -344,7 +344,7 @@ fn keep(machine: &mut Machine, request: StoreRequest) -> Option<StoreOutcome> {
 fn held_thing(held: oboro_cache::Held) -> HeldThing {
     let what = match held.what {
         oboro_cache::HeldWhat::Extent { index, info } => HeldWhat::Extent {
-            index,
+            placement: Placement::from_byte(index),
             extent: StoredExtent {
                 references: info.references,
                 present: info.present,

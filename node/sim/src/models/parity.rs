@@ -18,7 +18,14 @@ pub(super) struct Scheme {
     pub(super) copies: usize,
     parity: usize,
     per: usize,
+    /// So many more, and copies instead where a group is too small for that.
+    more: usize,
 }
+
+/// Groups of fewer extents have copies instead of parity, in the scheme that is built in.
+const EXTENTS_MIN: usize = 4;
+/// So many.
+const ALONE: usize = 8;
 
 impl Scheme {
     const fn plain(label: &'static str, copies: usize) -> Self {
@@ -27,6 +34,7 @@ impl Scheme {
             copies,
             parity: 0,
             per: 1,
+            more: 0,
         }
     }
 
@@ -36,17 +44,38 @@ impl Scheme {
             copies,
             parity,
             per,
+            more: 0,
+        }
+    }
+
+    const fn more(self, more: usize) -> Self {
+        Self { more, ..self }
+    }
+
+    const fn is_too_small(&self, k: usize) -> bool {
+        self.more > 0 && k < EXTENTS_MIN
+    }
+
+    /// Copies of each extent of a group of k.
+    pub(super) fn copies_of(&self, k: usize) -> usize {
+        if self.is_too_small(k) {
+            ALONE
+        } else {
+            self.copies
         }
     }
 
     /// Extents of parity of a group of k.
     pub(super) fn parity_of(&self, k: usize) -> usize {
-        (k * self.parity).div_ceil(self.per)
+        if self.is_too_small(k) {
+            return 0;
+        }
+        (k * self.parity).div_ceil(self.per) + self.more
     }
 
     /// Bytes stored for each of the file's.
     pub(super) fn overhead(&self, k: usize) -> f64 {
-        (self.copies * (k + self.parity_of(k))) as f64 / k as f64
+        (self.copies_of(k) * (k + self.parity_of(k))) as f64 / k as f64
     }
 
     pub(super) const fn is_coded(&self) -> bool {
@@ -55,7 +84,7 @@ impl Scheme {
 }
 
 /// Plain copies, and codes that cost as much or less.
-pub(super) const SCHEMES: [Scheme; 10] = [
+pub(super) const SCHEMES: [Scheme; 11] = [
     Scheme::plain("2 copies", 2),
     Scheme::coded("k+k, 1 copy", 1, 1, 1),
     Scheme::plain("3 copies", 3),
@@ -66,6 +95,7 @@ pub(super) const SCHEMES: [Scheme; 10] = [
     Scheme::coded("k+k, 2 copies", 2, 1, 1),
     Scheme::plain("5 copies", 5),
     Scheme::plain("6 copies", 6),
+    Scheme::coded("k+k/2+2, 2 copies", 2, 1, 2).more(2),
 ];
 
 /// Sizes of the groups of a file of so many extents: as few as hold it, as equal as can be.
@@ -83,9 +113,9 @@ fn survives(scheme: &Scheme, groups: &[usize], gone: &[bool], dice: &mut Dice) -
         let mut lost = 0;
         for _ in 0..k + spare {
             // Copies of one extent lie on different nodes; those of different extents fall as they may.
-            let mut nodes = [NODES; 6];
+            let mut nodes = [NODES; ALONE];
             let mut alive = false;
-            for copy in 0..scheme.copies {
+            for copy in 0..scheme.copies_of(k) {
                 let node = loop {
                     let node = dice.below(NODES);
                     if !nodes[..copy].contains(&node) {
@@ -106,8 +136,8 @@ fn survives(scheme: &Scheme, groups: &[usize], gone: &[bool], dice: &mut Dice) -
 
 /// The same by formula, for nodes that vanish independently.
 fn formula(scheme: &Scheme, extents: usize, p: f64) -> f64 {
-    let kept = 1.0 - p.powi(scheme.copies as i32);
     let group = |k: usize| {
+        let kept = 1.0 - p.powi(scheme.copies_of(k) as i32);
         let all = k + scheme.parity_of(k);
         at_least(k as u32, all as u32, kept)
     };
@@ -155,6 +185,7 @@ pub(super) fn table(setting: &Setting) -> Table {
             "Plain copies: (1-p^r)^extents. Coded: the product over groups of P(Binomial(k+m, 1-p^copies) >= k).",
             "A file of one extent has k = 1: parity is another copy. The root is such an extent and comes with every file; \
              it is not counted here.",
+            "k+k/2+2, 2 copies is what is built in: groups of fewer than 4 extents have 8 copies instead.",
         ],
     )
 }
@@ -188,5 +219,12 @@ mod tests {
     fn four_copies_lose_large_files_that_a_code_of_the_same_price_keeps() {
         assert!(formula(&SCHEMES[5], 1_024, 0.3) < 0.01);
         assert!(formula(&SCHEMES[7], 1_024, 0.3) > 0.99);
+    }
+
+    #[test]
+    fn what_is_built_in_keeps_files_of_every_size_when_three_of_ten_leave() {
+        for extents in [1, 2, 4, 8, 64, 1_024] {
+            assert!(formula(&SCHEMES[10], extents, 0.3) > 0.999, "{extents}");
+        }
     }
 }

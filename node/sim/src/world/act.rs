@@ -10,6 +10,7 @@ use oboro_core::event::{
     StoredExtent,
 };
 use oboro_core::ids::{DialId, JobId, LinkId, Ticket};
+use oboro_core::wire::placement::Placement;
 use oboro_core::{Action, Event};
 use oboro_crypto::entry;
 use oboro_crypto::hash::hash;
@@ -207,16 +208,17 @@ impl World {
         match request {
             StoreRequest::PutExtent {
                 location,
-                index: placement,
+                placement,
                 references,
                 chunks,
                 distance,
                 today,
             } => {
-                self.oracle.stored(index, location, placement, &references);
+                self.oracle
+                    .stored(index, location, placement.index(), &references);
                 put(store.put_extent(PutExtent {
                     location,
-                    index: placement,
+                    index: placement.byte(),
                     references,
                     chunks,
                     distance,
@@ -341,28 +343,19 @@ impl World {
             *source = None;
             return None;
         }
-        let encoder = source.as_mut()?;
-        match encoder.next_run() {
-            Ok(Some(run)) => {
-                if let Some(cheap) = &self.cheap {
-                    for (reference, block) in run.references.iter().zip(&run.blocks) {
-                        cheap.knows(*reference, block);
-                    }
-                }
-                if let Some(file) = file {
-                    self.oracle.cut(file, &run.references);
-                    self.files[file].extents.push(run.references.clone());
-                }
-                Some(SourceEvent::Run(run))
+        let (event, cut) = source.as_mut()?.next()?;
+        if let Some(cheap) = &self.cheap
+            && let SourceEvent::Run(run) | SourceEvent::ParityRun(run) = &event
+        {
+            for (reference, block) in run.references.iter().zip(&run.blocks) {
+                cheap.knows(*reference, block);
             }
-            Ok(None) => {
-                let encoder = source.take()?;
-                let length = encoder.content_len();
-                let capability = encoder.capability()?;
-                Some(SourceEvent::End { capability, length })
-            }
-            Err(_) => Some(SourceEvent::Failed),
         }
+        if let (Some(file), Some(cut)) = (file, cut) {
+            self.oracle.cut(file, &cut.references);
+            self.files[file].extents.push(cut);
+        }
+        Some(event)
     }
 
     fn sink(&mut self, index: usize, job: JobId, command: SinkCommand) -> Option<SinkEvent> {
@@ -378,6 +371,9 @@ impl World {
                 sink.write(first_leaf, leaves, last);
                 Some(SinkEvent::Written { writes: 1 })
             }
+            SinkCommand::Recover(wish) => Some(SinkEvent::Recovered {
+                right: sink.recover(*wish),
+            }),
             SinkCommand::Finish => Some(SinkEvent::Finished {
                 length: self.files[*file].length,
             }),
@@ -403,7 +399,7 @@ impl World {
 fn held_thing(held: oboro_cache::Held) -> HeldThing {
     let what = match held.what {
         oboro_cache::HeldWhat::Extent { index, info } => HeldWhat::Extent {
-            index,
+            placement: Placement::from_byte(index),
             extent: StoredExtent {
                 references: info.references,
                 present: info.present,

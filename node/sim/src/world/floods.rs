@@ -15,7 +15,7 @@ use oboro_crypto::record::RECORD_PLAIN;
 use rand_chacha::ChaCha20Rng;
 use rand_core::RngCore;
 
-use super::work::{File, Job, encoder};
+use super::work::{File, Job, Source};
 use super::{Due, START, World, chance};
 use crate::scenario::Kind;
 
@@ -160,7 +160,7 @@ impl World {
             extra: vec![],
             fewer_hops: false,
         };
-        let source = Some(encoder(self.scenario.seed, &file));
+        let source = Some(Source::new(self.scenario.seed, &file));
         self.command(index, id, Job::Rubbish { source }, command);
     }
 }

@@ -6,7 +6,7 @@ use oboro_core::ids::JobId;
 use oboro_core::{Command, Event, Failure, Report};
 use oboro_crypto::entry;
 
-use super::work::{File, Job, Sink, encoder};
+use super::work::{File, Job, Sink, Source};
 use super::{Due, Wish, World, chance};
 use crate::scenario::What;
 
@@ -144,7 +144,7 @@ impl World {
         let number = self.files.len();
         let file = File::new(number as u64, self.scenario.work.kib * 1024, machine);
         let job = self.job();
-        let source = Some(encoder(self.scenario.seed, &file));
+        let source = Some(Source::new(self.scenario.seed, &file));
         let title = file.word.clone();
         let terms = oboro_crypto::terms::of_text(&title);
         let command = Command::Publish {

@@ -485,7 +485,9 @@ impl World {
         if self.scenario.fidelity == Fidelity::Crowd {
             self.look_at_views();
         }
-        let look = self.oracle.look(&self.files, &mut self.machines);
+        let look = self
+            .oracle
+            .look(&self.files, &mut self.machines, &self.network.params);
         self.tally.looked(look);
         if let Some(cheap) = &self.cheap {
             cheap.tidy();

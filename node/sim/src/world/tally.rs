@@ -111,7 +111,6 @@ impl Tally {
         let share = |part: usize, whole: usize| round(part as f64 / whole.max(1) as f64);
         let with_files = || self.looks.iter().filter(|look| look.files > 0);
         let last = self.looks.last().copied().unwrap_or_default();
-        let replicas = usize::from(scenario.replicas).min(scenario.nodes.saturating_sub(1));
         let record = oboro_crypto::record::RECORD_WIRE as f64;
         let seconds = totals.seconds.max(1) as f64;
         let [own, relay, storage, control] = totals
@@ -140,9 +139,9 @@ impl Tally {
                         .sum::<f64>()
                         / with_files().count().max(1) as f64,
                 ),
-                replicas: share(last.placements, last.extents * replicas),
+                replicas: share(last.placements, last.wanted),
                 replicas_least: with_files()
-                    .map(|look| share(look.placements, look.extents * replicas))
+                    .map(|look| share(look.placements, look.wanted))
                     .fold(1.0, f64::min),
                 fewest: last.fewest,
             },

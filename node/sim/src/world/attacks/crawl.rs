@@ -90,7 +90,7 @@ impl World {
         let mut places = Vec::new();
         for file in 0..self.files.len() {
             for extent in 0..self.files[file].extents.len() {
-                for index in 0..self.scenario.replicas {
+                for index in 0..self.copies(file, extent) {
                     let word = false;
                     if let Some(location) = self.location(file, extent, index) {
                         places.push((location, Place { file, word, index }));

@@ -48,7 +48,7 @@ impl World {
         target: Target,
     ) {
         let locations: Vec<(Location, u8)> = match target {
-            Target::File => (0..self.scenario.replicas)
+            Target::File => (0..self.copies(0, 0))
                 .filter_map(|index| Some((self.location(0, 0, index)?, index)))
                 .collect(),
             Target::Word => self.word_locations(0),

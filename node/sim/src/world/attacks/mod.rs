@@ -166,9 +166,16 @@ impl World {
 
     /// Where placement `index` of an extent of a file belongs.
     fn location(&self, file: usize, extent: usize, index: u8) -> Option<Location> {
-        let references = self.files.get(file)?.extents.get(extent)?;
-        let extent = ExtentId::of(references);
+        let extent = self.files.get(file)?.extents.get(extent)?;
+        let extent = ExtentId::of(&extent.references);
         Some(Location::of_extent(&self.network.id(), &extent, index))
+    }
+
+    /// How many placements an extent of a file has.
+    fn copies(&self, file: usize, extent: usize) -> u8 {
+        let file = self.files.get(file);
+        let class = file.and_then(|file| Some(file.class(file.extents.get(extent)?)));
+        class.map_or(0, |class| self.network.params.copies(class))
     }
 
     /// What came of it all.

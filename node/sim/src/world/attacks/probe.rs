@@ -83,7 +83,8 @@ impl World {
         };
         let extents = self.files[file].extents.len();
         let extent = chance::below(&mut self.attacks.rng, extents);
-        let index = chance::below(&mut self.attacks.rng, self.scenario.replicas.into()) as u8;
+        let copies = usize::from(self.copies(file, extent));
+        let index = chance::below(&mut self.attacks.rng, copies) as u8;
         let Some(location) = self.location(file, extent, index) else {
             return;
         };
@@ -121,7 +122,7 @@ impl World {
         }
         for extent in 0..self.files[file].extents.len() {
             let mut used = Vec::new();
-            for index in 0..self.scenario.replicas {
+            for index in 0..self.copies(file, extent) {
                 let Some(location) = self.location(file, extent, index) else {
                     continue;
                 };

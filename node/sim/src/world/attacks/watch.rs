@@ -137,7 +137,7 @@ impl World {
     fn watched_storers(&self, file: usize) -> BTreeSet<usize> {
         let mut storers = BTreeSet::new();
         for extent in 0..self.files[file].extents.len() {
-            for index in 0..self.scenario.replicas {
+            for index in 0..self.copies(file, extent) {
                 let Some(location) = self.location(file, extent, index) else {
                     continue;
                 };
