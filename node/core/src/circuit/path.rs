@@ -14,7 +14,7 @@ pub(super) struct Wish<'a> {
     /// Relays in all, the guard among them: 1 to 3.
     pub(super) hops: u8,
     pub(super) guard: NodeId,
-    /// Who may stand in the middle, if possible.
+    /// Who stands in the middle, unless all of them are in doubt.
     pub(super) middles: &'a [NodeId],
     /// Who may not be on it: where its streams lead.
     pub(super) avoid: &'a BTreeSet<NodeId>,
@@ -75,18 +75,12 @@ fn draw(
         let drawn = drawn.or_else(|| view.draw_relay(rng, &|listing| fits(&listing.id())));
         return drawn.map(Listing::id);
     };
-    let candidates: Vec<NodeId> = few.iter().copied().filter(|node| fits(node)).collect();
-    let trusted = candidates.iter().copied();
-    let trusted: Vec<NodeId> = trusted.filter(|node| !(wish.doubted)(node)).collect();
-    weighted(
-        view,
-        if trusted.is_empty() {
-            &candidates
-        } else {
-            &trusted
-        },
-        rng,
-    )
+    // When none of the few can be relied on, another serves better than one that is known not to.
+    let trusted = few
+        .iter()
+        .copied()
+        .filter(|node| fits(node) && !(wish.doubted)(node));
+    weighted(view, &trusted.collect::<Vec<_>>(), rng)
 }
 
 /// One of these few, by chance and capacity.

@@ -121,3 +121,21 @@ fn when_all_but_the_guard_drop_everything_a_job_ends_with_a_word_and_the_guard_s
     world.machines[guard].drops = false;
     assert!(world.fetch(USER, &capability).is_ok());
 }
+
+#[test]
+fn a_job_goes_on_when_all_its_middles_are_gone() {
+    let mut world = World::with_hops(NODES, 17, 3);
+    world.settle_circuits();
+    let file = content(300_000);
+    let capability = world.publish(1, "a long way", &file);
+    // A guard on trial is not judged by few middles: it has carried something before.
+    assert!(world.fetch(USER, &capability).is_ok());
+    let gone = middles(&world, USER);
+    assert_eq!(gone.len(), 4);
+    for middle in gone {
+        world.kill(middle);
+    }
+    let guard = world.guard_of(USER);
+    assert_eq!(world.fetch(USER, &capability), Ok(file));
+    assert_eq!(world.guard_of(USER), guard);
+}
