@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use oboro_crypto::ids::NodeId;
+use oboro_crypto::ids::{Location, NodeId, Reference};
 use rand_chacha::ChaCha20Rng;
 
 use crate::action::{Action, Outbox, StoreRequest, Task};
@@ -12,6 +12,7 @@ use crate::report::{Report, Route};
 use crate::stats::Stats;
 use crate::time::Time;
 use crate::wire::message::{Reply, Request};
+use crate::wire::placement::Placement;
 
 /// Which client machine an exchange or ticket belongs to, and the machine's own name for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,6 +75,20 @@ pub(crate) enum Effect {
     Finish { exchange: ExchangeId },
     /// End an exchange at once.
     Abort { exchange: ExchangeId },
+    /// Something new is kept here now.
+    Took(Took),
+}
+
+/// What a node was given to keep.
+pub(crate) enum Took {
+    /// An extent, whole.
+    Extent {
+        location: Location,
+        placement: Placement,
+        references: Vec<Reference>,
+    },
+    /// An entry.
+    Entry { location: Location },
 }
 
 /// A chunk's bytes: alone, or one of an extent that several storers get.

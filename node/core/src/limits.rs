@@ -204,6 +204,9 @@ pub const UPKEEP_ROUND: Duration = Duration::from_secs(900);
 /// Between two looks into the store within a round, and before one that did not answer is asked again: a node that only
 /// starts anew is back by then.
 pub const UPKEEP_TICK: Duration = Duration::from_secs(10);
+/// Within which, by chance, what was just taken and belongs to another is looked after: all that came meanwhile at once, so
+/// that neither the moment nor the order says what it was that came.
+pub const UPKEEP_SOON: Duration = Duration::from_secs(2);
 /// Locations read from the store at one look: 5,700 in a round. Beyond what a round has time for, rounds are longer.
 pub const UPKEEP_BATCH: usize = 64;
 /// Things looked after at once: asked about, waiting, on their way. Beyond it nothing more is read from the store.

@@ -10,7 +10,7 @@ mod world;
 #[path = "tap/provider.rs"]
 mod provider;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
 use std::time::Duration;
 
@@ -32,6 +32,12 @@ const OTHER: usize = 2;
 /// Who publishes what is there from the beginning.
 const PUBLISHERS: [usize; 2] = [0, 1];
 const TITLES: [&str; 2] = ["wanted by the user", "of no interest"];
+/// What the user publishes: no word of it is in another title.
+const SECRET: &str = "private";
+
+fn secret() -> Vec<u8> {
+    vec![3; 600_000]
+}
 
 /// An extent's references, and its chunks as far as they are there.
 type Extent = (Vec<u8>, Vec<Option<Vec<u8>>>);
@@ -61,10 +67,17 @@ fn contents() -> [Vec<u8>; 2] {
 
 /// Where everything is that was published under these titles: extents with their sizes, and entries.
 fn places(world: &World) -> (Vec<(Location, usize)>, Vec<Location>) {
+    places_of(world, contents().into_iter().zip(TITLES))
+}
+
+fn places_of(
+    world: &World,
+    published: impl IntoIterator<Item = (Vec<u8>, &'static str)>,
+) -> (Vec<(Location, usize)>, Vec<Location>) {
     let (network, params) = (world.network.id(), world.network.params);
     let (replicas, copies) = (params.replicas, params.copies(Class::Alone));
     let (mut extents, mut entries) = (Vec::new(), Vec::new());
-    for (content, title) in contents().into_iter().zip(TITLES) {
+    for (content, title) in published {
         let secret = ConvergenceSecret::from_bytes([7; 32]);
         let mut encoder = Encoder::new(Cursor::new(content), BlockSize::Large, secret);
         while let Some(run) = encoder.next_run().unwrap() {
@@ -138,10 +151,25 @@ fn public(world: &mut World, replies: Vec<Vec<Vec<u8>>>) -> Public {
     });
     let entries = entries.collect();
     let stats = store.stats();
+    let mut counts = [stats.chunks, stats.extents, stats.entries];
+    // His own publication comes to him as it does to anybody near it, from those who were asked in his stead: that it is
+    // here says no more than that it is not.
+    let (extents_of_his, entries_of_his) = places_of(world, [(secret(), SECRET)]);
+    let store = &mut world.machines[USER].store;
+    let extents_of_his: BTreeSet<Location> = extents_of_his.into_iter().map(|(at, _)| at).collect();
+    for location in extents_of_his {
+        if let Some(found) = store.extent(&location).unwrap() {
+            counts[0] -= u64::from(found.present.count_ones());
+            counts[1] -= 1;
+        }
+    }
+    for location in entries_of_his {
+        counts[2] -= store.entries(&location, None, 1000).unwrap().len() as u64;
+    }
     Public {
         extents,
         entries,
-        counts: [stats.chunks, stats.extents, stats.entries],
+        counts,
         replies,
     }
 }
@@ -186,7 +214,7 @@ fn life(hops: u8, busy: bool) -> (Public, Served, u64) {
 
     let mut jobs = Vec::new();
     if busy {
-        jobs.push(world.begin_publish(USER, "the user's own secret", &vec![3; 600_000]));
+        jobs.push(world.begin_publish(USER, SECRET, &secret()));
         jobs.push(world.begin_fetch(USER, &capabilities[0], None));
     }
     let (start, fetch) = (world.now, world.begin_fetch(OTHER, &capabilities[1], None));

@@ -128,15 +128,27 @@ fn the_publisher_may_leave_when_it_is_done() {
     world.settle();
     let file = content(2_000_000);
     let capability = world.publish(2, "left behind", &file);
-    assert_eq!(
-        world.machines[2].store.stats().chunks,
-        0,
-        "nothing of its own publication is in its store (I1)"
-    );
     world.kill(2);
     assert_eq!(titles(world.search(4, &["behind"])), ["left behind"]);
     assert_eq!(world.fetch(4, &capability), Ok(file));
     assert_eq!(world.machines[4].node.stats().drops.get("chunk_lost"), None);
+}
+
+#[test]
+fn a_publisher_has_of_its_own_publication_what_others_gave_it_and_no_more() {
+    let mut world = World::new(6, 7);
+    world.settle();
+    world.publish(2, "left behind", &content(2_000_000));
+    world.handed_on();
+    let others = world.machines.iter().enumerate();
+    let handed_over: u64 = others
+        .filter(|(other, _)| *other != 2)
+        .map(|(_, machine)| machine.node.stats().upkeep.handed_over)
+        .sum();
+    let extents = world.machines[2].store.stats().extents;
+    assert!(extents > 0, "it is given what it should hold, as anybody");
+    assert!(extents <= handed_over, "{extents} of {handed_over} (I1)");
+    assert_eq!(world.machines[2].node.stats().upkeep.handed_over, 0);
 }
 
 #[test]

@@ -16,6 +16,9 @@
 //! somewhere and a location elsewhere means nothing, while a line from one to the other is what is to be hidden. Nor
 //! does it mean anything that a storer is asked by a node that published the same thing: as an exit, it asks for others.
 //!
+//! What storers hand on to each other of their own accord is in no client's circuit. It may reach the publisher's node, or
+//! his guard's, as it may any: looked at separately, and held to come from a storer that was given it.
+//!
 //! That conversations cannot be joined by their bytes either, as one circuit's at two nodes or two circuits' at one
 //! node, is looked at separately: [`parts`] and [`pairs`].
 
@@ -46,6 +49,8 @@ mod shapes;
 mod wires;
 
 use std::collections::BTreeSet;
+
+use oboro_crypto::ids::distance;
 
 use life::{FETCHER, Life, NODES, PUBLISHER, SEARCHER, nodes, things};
 use routes::Part;
@@ -85,6 +90,7 @@ fn no_node_knows_a_client_together_with_what_it_wants() {
                 Part::Middle => BTreeSet::from([guard, middle, exit]),
                 Part::Exit => [middle, exit].into_iter().chain(storers).collect(),
                 Part::Storer => BTreeSet::from([exit, conversation.node]),
+                Part::Given => panic!("no part of a route"),
             };
             assert!(nodes.is_subset(&may_know), "{what}, may know {may_know:?}");
             match conversation.part {
@@ -95,6 +101,7 @@ fn no_node_knows_a_client_together_with_what_it_wants() {
                     let private = |mark: &Mark| matches!(mark, Mark::Private(_));
                     assert!(!things.iter().any(private), "{what}");
                 }
+                Part::Given => panic!("no part of a route"),
             }
         }
         assert!(checked.iter().all(|&count| count > 10), "{checked:?}");
@@ -116,6 +123,46 @@ fn nothing_was_overheard_that_is_no_part_of_a_clients_route_or_of_membership() {
             assert_eq!(things(&life.marks(&asked.bytes)), BTreeSet::new());
         }
     }
+}
+
+/// The one way in which content comes to its publisher's own node: as to anybody who should hold it, straight from a storer
+/// that was given it. Nothing in it tells him from any other.
+#[test]
+fn content_goes_straight_only_from_who_was_given_it_to_who_is_nearer_and_says_who_nobody_is() {
+    let (mut to_publisher, mut to_guard, mut to_others) = (0, 0, 0);
+    for seed in SEEDS {
+        let life = Life::new(seed);
+        let guard = life.guard(PUBLISHER);
+        // Where each node was asked to keep something by routes that are not its own.
+        let mut was_given = BTreeSet::new();
+        for (_, route, conversation) in life.overheard.conversations() {
+            if conversation.part == Part::Storer && conversation.node != route.client {
+                was_given.insert((conversation.node, conversation.bytes[0].clone()));
+            }
+        }
+        for hand_on in &life.overheard.handed_on {
+            let (from, to) = (hand_on.from, hand_on.given.node);
+            assert!(hand_on.proper, "{from} asks {to} for what a user wants");
+            assert_ne!(from, PUBLISHER, "it has nothing to hand on but its own");
+            for location in &hand_on.locations {
+                let given = (from, location.0.to_vec());
+                assert!(was_given.contains(&given), "{from} was not given it");
+                let far = |node: usize| distance(&life.world.machines[node].id.0, &location.0);
+                assert!(far(to) < far(from), "{from} to {to}");
+            }
+            let known = life.known(&hand_on.given);
+            assert!(nodes(&known).is_subset(&BTreeSet::from([from, to])));
+            let private = |mark: &Mark| matches!(mark, Mark::Private(_));
+            assert!(!things(&known).iter().any(private), "{known:?}");
+            match to {
+                PUBLISHER => to_publisher += 1,
+                _ if to == guard => to_guard += 1,
+                _ => to_others += 1,
+            }
+        }
+    }
+    println!("handed on to publishers {to_publisher}, guards {to_guard}, others {to_others}");
+    assert!(to_publisher > 3 && to_guard > 3, "else this shows nothing");
 }
 
 #[test]
@@ -147,6 +194,7 @@ fn the_tap_is_not_blind() {
                     }
                 }
                 Part::Storer => kept.extend(things(&life.said(conversation))),
+                Part::Given => panic!("no part of a route"),
             }
         }
         assert!(asked > 20, "{asked}");
@@ -184,10 +232,7 @@ fn only_guards_hear_of_clients_and_none_of_them_is_asked_for_anything() {
         for client in CLIENTS {
             let routes = life.overheard.routes.iter();
             let routes: Vec<_> = routes.filter(|route| route.client == client).collect();
-            let guards: BTreeSet<usize> = routes.iter().map(|route| route.path[0]).collect();
-            let [guard] = guards.into_iter().collect::<Vec<_>>()[..] else {
-                panic!("one guard");
-            };
+            let guard = life.guard(client);
             let mut asked = routes.iter().flat_map(|route| &route.storers);
             assert!(asked.all(|storer| storer.node != guard));
         }

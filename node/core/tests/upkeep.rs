@@ -179,6 +179,31 @@ fn what_a_dead_storer_had_reappears_at_the_next_nearest_within_one_round() {
 }
 
 #[test]
+fn what_was_placed_past_the_node_it_belongs_to_is_there_long_before_the_next_round() {
+    // A publisher never asks himself: what he alone lacks would name him to whoever asks around.
+    let mut world = World::new(9, 107);
+    world.settle();
+    let file = content(1_500_000);
+    world.publish(0, TITLE, &file);
+    let (extents, entries) = (extents(&world, &file), entries(&world, TITLE));
+    let his: Vec<Location> = entries
+        .iter()
+        .filter(|place| nearest(&world, place)[0] == 0)
+        .copied()
+        .collect();
+    let nearest_of_some = extents
+        .iter()
+        .any(|(_, places)| holders(&world, places).contains(&0));
+    assert!(nearest_of_some && !his.is_empty());
+    world.run(Duration::from_secs(30));
+    assert_eq!(misplaced(&mut world, &extents), 0);
+    for place in &his {
+        assert!(tally(&mut world, 0, place) > 0);
+    }
+    assert_eq!(counted(&world).rounds, 0, "no round has begun");
+}
+
+#[test]
 fn a_newcomer_that_is_nearer_gets_what_it_should_hold_and_serves_it() {
     let (mut world, extents, entries) = settled(6, 102, 700_000);
     let mut late = Vec::new();

@@ -207,6 +207,10 @@ impl Node {
                     exchanges.end(exchange, CloseReason::Failed, carriage!(self), &mut ctx);
                     None
                 }
+                Effect::Took(took) => {
+                    self.upkeep.took(took, &mut self.peers, &mut ctx);
+                    None
+                }
             };
             events.extend(event);
         }

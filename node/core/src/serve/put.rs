@@ -54,6 +54,11 @@ impl Putting {
         ExtentId::of(&self.references).0
     }
 
+    /// Its references in order.
+    pub(super) fn references(&self) -> &[Reference] {
+        &self.references
+    }
+
     /// Whether all of it is here and was handed over to be kept.
     pub(super) const fn is_whole(&self) -> bool {
         self.whole

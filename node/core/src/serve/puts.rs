@@ -9,7 +9,7 @@ use oboro_crypto::provider::Provider;
 use super::put::{self, Putting};
 use super::{Serve, Serving};
 use crate::action::StoreRequest;
-use crate::effect::{Ctx, Effect};
+use crate::effect::{Ctx, Effect, Took};
 use crate::event::PutOutcome;
 use crate::ids::{ExchangeId, LinkId};
 use crate::limits::{EXTENT_DAYS, PUTS_AT_ONCE_MAX, PUTS_PER_LINK_MAX};
@@ -176,10 +176,28 @@ impl Serve {
         ctx: &mut Ctx<'_>,
     ) {
         match outcome {
-            PutOutcome::Stored | PutOutcome::Already => self.receipt(id, peers, ctx),
+            PutOutcome::Stored => {
+                self.took(id, ctx);
+                self.receipt(id, peers, ctx);
+            }
+            PutOutcome::Already => self.receipt(id, peers, ctx),
             PutOutcome::NoRoom => self.refuse(id, Refusal::Full, ctx),
             PutOutcome::Refused => self.refuse(id, Refusal::Policy, ctx),
         }
+    }
+
+    /// Tells of what is new here.
+    fn took(&self, id: ExchangeId, ctx: &mut Ctx<'_>) {
+        let took = match self.serving.get(&id) {
+            Some(Serving::Putting(putting)) => Took::Extent {
+                location: putting.location,
+                placement: putting.placement,
+                references: putting.references().to_vec(),
+            },
+            Some(&Serving::Keeping { location, .. }) => Took::Entry { location },
+            _ => return,
+        };
+        ctx.effect(Effect::Took(took));
     }
 
     pub(super) fn receipt(&mut self, id: ExchangeId, peers: &Peers, ctx: &mut Ctx<'_>) {

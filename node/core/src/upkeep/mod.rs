@@ -9,6 +9,7 @@ mod asking;
 mod memory;
 mod sending;
 mod shares;
+mod taken;
 mod walk;
 mod want;
 
@@ -44,6 +45,12 @@ pub(crate) struct Upkeep {
     wants: BTreeMap<u64, Want>,
     asking: BTreeMap<u64, Asking>,
     sending: BTreeMap<u64, Sending>,
+    /// Locations of entries that have just come, of which the store is asked what it has there.
+    taken: BTreeMap<u64, Location>,
+    /// When what has just come is looked after, and the chance that says so: another stream, so that what comes changes
+    /// nothing of the walk.
+    soon: Time,
+    soon_rng: ChaCha20Rng,
     names: Counter,
     /// Chance of its own: what this node's user does must not show in when others are asked what they keep (I1).
     rng: ChaCha20Rng,
@@ -61,6 +68,8 @@ impl Upkeep {
         provider: Arc<dyn Provider>,
         rng: ChaCha20Rng,
     ) -> Self {
+        let mut soon_rng = rng.clone();
+        soon_rng.set_stream(rng.get_stream().wrapping_add(1));
         Self {
             network,
             own,
@@ -70,6 +79,9 @@ impl Upkeep {
             wants: BTreeMap::new(),
             asking: BTreeMap::new(),
             sending: BTreeMap::new(),
+            taken: BTreeMap::new(),
+            soon: Time::default(),
+            soon_rng,
             names: Counter::default(),
             rng,
             paced: Time::default(),
@@ -80,7 +92,8 @@ impl Upkeep {
 
     /// How much is being looked after, and how many answers are remembered.
     pub(crate) fn count(&self) -> (usize, usize) {
-        let under_way = self.wants.len() + self.asking.len() + self.sending.len();
+        let under_way =
+            self.wants.len() + self.asking.len() + self.sending.len() + self.taken.len();
         (under_way, self.memory.count())
     }
 
@@ -123,6 +136,8 @@ impl Upkeep {
             self.walked(outcome, peers, ctx);
         } else if let Some(sending) = self.sending.remove(&slot) {
             self.read(slot, sending, outcome, ctx);
+        } else if let Some(location) = self.taken.remove(&slot) {
+            self.tallied(location, outcome, peers, ctx);
         }
         self.go_on(peers, ctx);
     }

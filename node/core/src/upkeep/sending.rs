@@ -96,14 +96,17 @@ impl Upkeep {
         let request = match (&*want.thing, &sending.load) {
             (
                 Thing::Extent {
-                    references, copies, ..
+                    references,
+                    locations,
+                    ..
                 },
                 Load::Extent { price, .. },
             ) => {
                 let day = ctx.now.day();
+                let copies = u8::try_from(locations.len()).unwrap_or(u8::MAX);
                 let put = paid(
                     &want.location(),
-                    Placement::new(want.number, *copies),
+                    Placement::new(want.number, copies),
                     day,
                     references.clone(),
                     *price,

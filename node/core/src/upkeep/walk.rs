@@ -2,10 +2,13 @@
 
 use core::time::Duration;
 
+use oboro_crypto::ids::Reference;
 use rand_chacha::ChaCha20Rng;
 use rand_core::RngCore;
 
-use super::{Arc, Ctx, ExtentId, Location, Peers, StoreOutcome, Thing, Time, Upkeep, Want, Why};
+use super::{
+    Arc, Ctx, ExtentId, Location, Peers, State, StoreOutcome, Thing, Time, Upkeep, Want, Why,
+};
 use crate::action::StoreRequest;
 use crate::event::{HeldThing, HeldWhat, StoredExtent};
 use crate::limits::{UPKEEP_BATCH, UPKEEP_ROUND, UPKEEP_TICK, UPKEEP_WANTS_MAX};
@@ -110,14 +113,10 @@ impl Upkeep {
         peers: &Peers,
         ctx: &Ctx<'_>,
     ) {
-        let (id, network) = (ExtentId::of(&extent.references), self.network.id());
-        let Some(copies) = placement.copies(&self.network.params) else {
+        let Some(locations) = self.locations(placement, &extent.references) else {
             return;
         };
         let index = placement.index();
-        let locations: Vec<Location> = (0..copies)
-            .map(|index| Location::of_extent(&network, &id, index))
-            .collect();
         // What is not whole can't be passed on.
         let whole = extent.present == all_of(extent.references.len());
         if !whole || locations.get(usize::from(index)) != Some(&here) {
@@ -135,7 +134,6 @@ impl Upkeep {
         let thing = Arc::new(Thing::Extent {
             here,
             references: extent.references,
-            copies,
             locations,
         });
         self.want(&thing, index, Why::Handover, peers, ctx);
@@ -144,12 +142,28 @@ impl Upkeep {
         }
     }
 
-    /// Takes up what a node should have, unless it is known to have it.
+    /// Where all placements of an extent belong; `None` if it has a number of them that nothing has.
+    pub(super) fn locations(
+        &self,
+        placement: Placement,
+        references: &[Reference],
+    ) -> Option<Vec<Location>> {
+        let (id, network) = (ExtentId::of(references), self.network.id());
+        let copies = placement.copies(&self.network.params)?;
+        let all = (0..copies).map(|index| Location::of_extent(&network, &id, index));
+        Some(all.collect())
+    }
+
     fn want(&mut self, thing: &Arc<Thing>, number: u8, why: Why, peers: &Peers, ctx: &Ctx<'_>) {
-        let want = Want::new(Arc::clone(thing), number, why, ctx.now);
+        self.want_at(ctx.now, Want::new(thing, number, why), peers, ctx);
+    }
+
+    /// Takes up what a node should have, to be looked after from a time on, unless it is known to have it.
+    pub(super) fn want_at(&mut self, at: Time, mut want: Want, peers: &Peers, ctx: &Ctx<'_>) {
+        want.state = State::Due(at);
         let target = want.target(&self.sight(peers, ctx), &self.own);
         let open = target.is_some_and(|target| !self.memory.has(&target, want.key(), ctx.now));
-        let doubled = |other: &Want| other.key() == want.key() && other.number == number;
+        let doubled = |other: &Want| other.key() == want.key() && other.number == want.number;
         if open && self.wants.len() < UPKEEP_WANTS_MAX && !self.wants.values().any(doubled) {
             self.wants.insert(self.names.next(), want);
         }

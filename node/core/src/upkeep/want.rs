@@ -15,8 +15,6 @@ pub(super) enum Thing {
         /// Where it lies here.
         here: Location,
         references: Vec<Reference>,
-        /// How many placements it has.
-        copies: u8,
         /// Of all its placements.
         locations: Vec<Location>,
     },
@@ -59,12 +57,13 @@ pub(super) struct Want {
 }
 
 impl Want {
-    pub(super) const fn new(thing: Arc<Thing>, number: u8, why: Why, now: Time) -> Self {
+    /// Due at once.
+    pub(super) fn new(thing: &Arc<Thing>, number: u8, why: Why) -> Self {
         Self {
-            thing,
+            thing: Arc::clone(thing),
             number,
             why,
-            state: State::Due(now),
+            state: State::Due(Time::default()),
             tried: Vec::new(),
             tries: 0,
         }

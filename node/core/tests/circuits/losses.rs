@@ -136,6 +136,9 @@ fn a_job_goes_on_when_all_its_middles_are_gone() {
         world.kill(middle);
     }
     let guard = world.guard_of(USER);
-    assert_eq!(world.fetch(USER, &capability), Ok(file));
+    // More than there are circuits built beforehand.
+    for _ in 0..5 {
+        assert!(world.fetch(USER, &capability).as_ref() == Ok(&file));
+    }
     assert_eq!(world.guard_of(USER), guard);
 }

@@ -17,6 +17,7 @@ fn served() -> (World, oboro_crypto::eris::Capability) {
     let mut world = World::new(5, 50);
     world.settle();
     let capability = world.publish(1, "still served", &vec![3; 300_000]);
+    world.handed_on();
     (world, capability)
 }
 

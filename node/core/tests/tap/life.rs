@@ -44,6 +44,7 @@ impl Life {
         };
         assert_eq!((hits.len(), route.hops), (1, 3));
         assert_eq!(world.fetch(FETCHER, &capability), Ok(content.clone()));
+        world.handed_on();
         let finder = secrets::finder(&mut world, TITLE, &content, &capability);
         let overheard = Overheard::new(&mut world, provider::take());
         assert!(overheard.strays.is_empty(), "{:?}", overheard.strays);
@@ -52,6 +53,19 @@ impl Life {
             overheard,
             finder,
         }
+    }
+
+    /// The first node of all of a client's circuits.
+    pub fn guard(&self, client: usize) -> usize {
+        let routes = self.overheard.routes.iter();
+        let guards: BTreeSet<usize> = routes
+            .filter(|route| route.client == client)
+            .map(|route| route.path[0])
+            .collect();
+        let [guard] = guards.into_iter().collect::<Vec<_>>()[..] else {
+            panic!("one guard");
+        };
+        guard
     }
 
     /// What bytes say.

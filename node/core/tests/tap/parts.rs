@@ -51,6 +51,17 @@ fn what_a_node_has_of_different_circuits_of_one_client_has_nothing_in_common() {
                         heaps.push(((number, conversation.part), bytes));
                     }
                 }
+                // What it is given by other storers meanwhile does not join the client's circuits either.
+                let given = life.overheard.handed_on.iter();
+                for given in given.map(|hand_on| &hand_on.given) {
+                    if given.node == node {
+                        *parts.entry(Part::Given).or_default() += 1;
+                        for bytes in &given.bytes {
+                            let bytes = without_public(bytes, &public);
+                            heaps.push(((usize::MAX, Part::Given), bytes));
+                        }
+                    }
+                }
                 for (&a, count) in &parts {
                     for (&b, others) in parts.range(a..) {
                         let count = if a == b {
@@ -66,7 +77,8 @@ fn what_a_node_has_of_different_circuits_of_one_client_has_nothing_in_common() {
                 for ((number, part), bytes) in &heaps {
                     // A storer knows the same thing again, of course.
                     let apart = |(other, as_what): (usize, Part)| {
-                        other != *number && !(*part == Part::Storer && as_what == Part::Storer)
+                        let keeps = |part| part == Part::Storer || part == Part::Given;
+                        other != *number && !(keeps(*part) && keeps(as_what))
                     };
                     let shared = index.shared(bytes, apart);
                     assert!(shared.is_none(), "node {node}, {part:?}: {shared:?}");
@@ -81,6 +93,7 @@ fn what_a_node_has_of_different_circuits_of_one_client_has_nothing_in_common() {
         (Part::Middle, Part::Exit),
         (Part::Middle, Part::Storer),
         (Part::Exit, Part::Storer),
+        (Part::Guard, Part::Given),
     ] {
         let count = compared.get(&pair).copied().unwrap_or_default();
         assert!(count > 10, "{pair:?}: {count}");

@@ -24,6 +24,8 @@ pub enum Part {
     Middle,
     Exit,
     Storer,
+    /// A storer that is not asked for a client: another storer hands it what it was given itself.
+    Given,
 }
 
 /// All that one node has of one circuit, or of one session that it serves.
@@ -48,12 +50,25 @@ pub struct Route {
     pub wires: Vec<Wire>,
 }
 
+/// What one storer asks or gives another, straight.
+pub struct HandOn {
+    pub from: usize,
+    /// What it names, each place.
+    pub locations: Vec<Location>,
+    /// A tally, names, a put, an entry: nothing else is part of handing on.
+    pub proper: bool,
+    /// What the other has of it.
+    pub given: Conversation,
+}
+
 /// Everything that passed in a world.
 pub struct Overheard {
     pub routes: Vec<Route>,
     pub wires: Wires,
     /// What stores were asked that is not about any location.
     pub membership: Vec<AskedOfStore>,
+    /// What storers asked and gave each other of their own accord.
+    pub handed_on: Vec<HandOn>,
     /// Requests that each node's own user made.
     pub requests: Vec<usize>,
     /// Streams, circuits, sessions and requests to stores that belong to no route: there should be none.
@@ -69,8 +84,9 @@ struct Computed {
     bytes: Vec<Vec<u8>>,
     /// At an exit: streams by number, to whom they lead and what the client said first.
     streams: BTreeMap<u32, (NodeId, Vec<u8>)>,
-    /// At a storer: where the thing lies that was asked for.
+    /// At a storer: where the thing lies that was asked for, the first place of several.
     location: Option<Location>,
+    request: Option<Request>,
     taken: bool,
 }
 
@@ -130,6 +146,10 @@ impl Overheard {
             .into_iter()
             .map(|(client, path, body)| joiner.route(client, &path, body))
             .collect();
+        let handed_on = joiner.handed_on(&network);
+        for hand_on in &handed_on {
+            requests[hand_on.from] -= 1;
+        }
         let (about, membership): (Vec<_>, Vec<_>) = watch
             .stored
             .into_iter()
@@ -149,6 +169,7 @@ impl Overheard {
             routes,
             wires: joiner.wires,
             membership,
+            handed_on,
             requests,
             strays,
         }
@@ -196,6 +217,7 @@ impl Computed {
                 self.location = Some(location);
                 self.bytes.push(location.0.to_vec());
                 self.bytes.extend([message, request]);
+                self.request = Some(asked);
             }
             What::Created {
                 from_next: a,
@@ -283,7 +305,7 @@ impl Joiner {
                 assert_eq!(stream.other, self.ids[&target]);
                 remotes.push(stream.other);
                 bytes.extend([stream.there.clone(), stream.back.clone()]);
-                storers.extend(serve(&mut self.sessions, stream, first));
+                storers.extend(serve(&mut self.sessions, stream, first, Part::Storer));
             }
             relays.push(Conversation {
                 node,
@@ -304,6 +326,36 @@ impl Joiner {
             storers,
             wires,
         }
+    }
+
+    /// What is left when all that belongs to routes is taken out: streams that a node opened of its own accord.
+    fn handed_on(&mut self, network: &NetworkId) -> Vec<HandOn> {
+        let mut all = Vec::new();
+        for stream in self.wires.streams.values() {
+            let Some(first) = known_by(&stream.there) else {
+                continue;
+            };
+            let request = match self.sessions.get_mut(&(stream.other, first.clone())) {
+                Some(session) if !session.taken => session.request.take(),
+                _ => continue,
+            };
+            let request = request.expect("a session has one");
+            let Some(given) = serve(&mut self.sessions, stream, first, Part::Given) else {
+                continue;
+            };
+            let proper = !matches!(request, Request::Get { .. } | Request::Query { .. });
+            let locations = match request {
+                Request::Tally(locations) => locations,
+                request => vec![location(&request, network)],
+            };
+            all.push(HandOn {
+                from: stream.opener,
+                locations,
+                proper,
+                given,
+            });
+        }
+        all
     }
 
     fn strays(&self, about: &[AskedOfStore]) -> Vec<String> {
@@ -337,6 +389,7 @@ fn serve(
     sessions: &mut BTreeMap<(usize, Vec<u8>), Computed>,
     stream: &Stream,
     first: Vec<u8>,
+    part: Part,
 ) -> Option<Conversation> {
     let session = sessions.get_mut(&(stream.other, first))?;
     session.taken = true;
@@ -344,7 +397,7 @@ fn serve(
     bytes.extend([stream.there.clone(), stream.back.clone()]);
     Some(Conversation {
         node: stream.other,
-        part: Part::Storer,
+        part,
         remotes: vec![stream.opener],
         minute: 0,
         bytes,

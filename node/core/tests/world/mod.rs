@@ -385,6 +385,15 @@ impl World {
         assert!(known, "views converge");
     }
 
+    /// Storers have handed on what they were given and another should have.
+    pub fn handed_on(&mut self) {
+        let quiet = self.run_until(Duration::from_secs(60), |world| {
+            let mut held = world.machines.iter().map(|machine| machine.node.held());
+            held.all(|held| held.upkeep + held.serving + held.exchanges == 0)
+        });
+        assert!(quiet, "what is to be handed on is handed on");
+    }
+
     /// A node vanishes without a word.
     pub fn kill(&mut self, machine: usize) {
         self.machines[machine].alive = false;

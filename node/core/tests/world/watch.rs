@@ -20,7 +20,7 @@ pub struct Passed {
 /// What a node asked of its store.
 pub struct AskedOfStore {
     pub machine: usize,
-    /// None: about membership, or the calendar.
+    /// The first, of several. None: about membership, or the calendar.
     pub location: Option<Location>,
     pub bytes: Vec<u8>,
 }
@@ -53,8 +53,8 @@ impl World {
             | StoreRequest::PutEntry { location, .. }
             | StoreRequest::Entries { location, .. }
             | StoreRequest::Names(location) => Some(*location),
+            StoreRequest::Tally(locations) => locations.first().copied(),
             StoreRequest::Walk { .. }
-            | StoreRequest::Tally(_)
             | StoreRequest::PutDescriptors(_)
             | StoreRequest::ForgetDescriptors(_)
             | StoreRequest::Descriptors
