@@ -74,7 +74,10 @@ async fn a_file_survives_the_death_of_two_of_eight_nodes() {
     let bytes = content(6 << 20, 6);
     let published = net.publish(0, "survivor", &bytes).await;
     assert!(published.state == JobState::Done);
-    assert_eq!(published.note, None, "five copies of every part");
+    assert_eq!(
+        published.note, None,
+        "as many copies of every part as there are nodes for"
+    );
     // A guard is kept on purpose: a node whose guard dies waits for it, and this is about storers. It has one once it asks.
     assert_eq!(net.search(7, &["survivor"]).await.hits.len(), 1);
     let guard = net.guard_of(7).await;

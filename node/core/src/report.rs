@@ -99,7 +99,7 @@ pub struct PublishSummary {
     pub parity: u64,
     /// Receipts of the extent that lacks most.
     pub fewest: u8,
-    /// How many it should have.
+    /// How many it should have, on a network with so many nodes.
     pub fewest_of: u8,
     /// Extents read back from a storer and compared.
     pub verified: u64,

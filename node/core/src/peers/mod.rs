@@ -137,12 +137,21 @@ impl Peers {
 
     /// Whether any other storing node is known.
     pub(crate) fn knows_others(&self) -> bool {
-        let own = usize::from(
-            self.view
-                .get(&self.own.id)
-                .is_some_and(|listing| listing.roles().storage),
-        );
-        self.view.storers() > own
+        self.view.storers() > usize::from(self.is_storer(&self.own.id))
+    }
+
+    /// How many storing nodes are known that this node's own jobs may ask.
+    pub(crate) fn storers_to_ask(&self) -> usize {
+        let unasked = self.unasked();
+        let passed_over = core::iter::once(unasked.own).chain(unasked.guard);
+        let passed_over = passed_over.filter(|node| self.is_storer(node)).count();
+        self.view.storers().saturating_sub(passed_over)
+    }
+
+    fn is_storer(&self, id: &NodeId) -> bool {
+        self.view
+            .get(id)
+            .is_some_and(|listing| listing.roles().storage)
     }
 
     pub(crate) fn join(&mut self, link: LinkPublic, addresses: Vec<SocketAddr>, now: Time) {

@@ -36,6 +36,8 @@ enum What {
 /// All extents being placed, and what has become of those that were.
 pub(super) struct Extents {
     job: JobId,
+    /// Copies that a network is expected to have nodes for.
+    replicas: u8,
     what: BTreeMap<u64, What>,
     placing: BTreeMap<u64, Placing>,
     numbers: Counter,
@@ -53,9 +55,10 @@ pub(super) struct Extents {
 }
 
 impl Extents {
-    pub(super) fn new(job: JobId) -> Self {
+    pub(super) fn new(job: JobId, replicas: u8) -> Self {
         Self {
             job,
+            replicas,
             what: BTreeMap::new(),
             placing: BTreeMap::new(),
             numbers: Counter::default(),
@@ -209,7 +212,10 @@ impl Extents {
         self.summary.extents += 1;
         self.summary.receipts += receipts as u64;
         self.summary.parity += u64::from(placing.parity && placing.level == 0);
-        let (had, wanted) = (u8::try_from(receipts).unwrap_or(u8::MAX), placing.copies());
+        // Where nodes are fewer than the copies of what nothing stands in for, that each has one is as good as it gets.
+        let nodes = u8::try_from(peers.storers_to_ask()).unwrap_or(u8::MAX);
+        let wanted = placing.copies().min(nodes.max(self.replicas));
+        let had = u8::try_from(receipts).unwrap_or(u8::MAX);
         let lacked = self.summary.fewest_of.saturating_sub(self.summary.fewest);
         if self.summary.fewest_of == 0 || wanted.saturating_sub(had) > lacked {
             (self.summary.fewest, self.summary.fewest_of) = (had, wanted);

@@ -53,7 +53,7 @@ impl PublishJob {
             job,
             wish,
             slots: Counter::default(),
-            extents: Extents::new(job),
+            extents: Extents::new(job, replicas),
             announce: Announce::new(job, terms, replicas),
             source_asked: false,
             ended: None,
