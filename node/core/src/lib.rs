@@ -25,6 +25,7 @@ mod onion;
 mod peers;
 mod placement;
 mod publish;
+mod query;
 pub mod report;
 mod search;
 mod serve;

@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use oboro_crypto::entry::SealedEntry;
 use oboro_crypto::eris::Capability;
-use oboro_crypto::ids::{Location, NodeId};
+use oboro_crypto::ids::NodeId;
 use oboro_crypto::network::{Class, Network};
 use oboro_crypto::parity::Scheme;
 use oboro_crypto::token::KeywordToken;
@@ -12,23 +11,14 @@ use oboro_crypto::token::KeywordToken;
 use crate::effect::{Ctx, Effect, Owner};
 use crate::exchange::Answer;
 use crate::ids::{Counter, ExchangeId, JobId};
-use crate::limits::{FETCH_LANES, PARITIES_FOUND_MAX, PARITIES_TRIED, QUERY_TRIES};
-use crate::losses::Losses;
+use crate::limits::{FETCH_LANES, PARITIES_FOUND_MAX, PARITIES_TRIED};
 use crate::peers::Peers;
-use crate::placement::candidates;
-use crate::wire::message::{ENTRIES_MAX, Reply, Request};
-
-/// One placement, and who was asked for it in vain.
-#[derive(Default)]
-struct Place {
-    index: u8,
-    tried: Vec<NodeId>,
-    lost: Losses,
-}
+use crate::query::Query;
+use crate::wire::message::Reply;
 
 /// One placement being asked.
 struct Asking {
-    place: Place,
+    query: Query,
     node: NodeId,
     exchange: ExchangeId,
 }
@@ -64,11 +54,8 @@ impl Finding {
         };
         for index in 0..network.params.copies(Class::Alone) {
             let slot = slots.next();
-            let place = Place {
-                index,
-                ..Place::default()
-            };
-            finding.ask(slot, place, network, peers, ctx);
+            let query = Query::new(network, &finding.token, index);
+            finding.ask(slot, query, peers, ctx);
         }
         finding
     }
@@ -112,30 +99,28 @@ impl Finding {
         });
         match answer {
             Answer::Reply(Reply::Entries(entries, _))
-                if self.take(asking.place.index, entries, network, ctx) =>
+                if self.take(&asking.query, entries, network, ctx) =>
             {
                 peers.succeeded(&asking.node);
                 return;
             }
             Answer::Reply(Reply::Nothing) => {
                 peers.succeeded(&asking.node);
-                asking.place.tried.push(asking.node);
+                asking.query.tried(asking.node);
             }
             // None of the node's fault: it is asked again through another circuit.
             Answer::Failed(trouble) if trouble.is_of_the_way() => {
-                if !asking.place.lost.again(*trouble) {
+                if !asking.query.lost(*trouble) {
                     return;
                 }
             }
             _ => {
                 peers.failed(&asking.node, ctx.now);
-                asking.place.tried.push(asking.node);
+                asking.query.tried(asking.node);
             }
         }
-        if asking.place.tried.len() < QUERY_TRIES {
-            let slot = slots.next();
-            self.ask(slot, asking.place, network, peers, ctx);
-        }
+        let slot = slots.next();
+        self.ask(slot, asking.query, peers, ctx);
     }
 
     /// Drops everything under way.
@@ -150,65 +135,43 @@ impl Finding {
     /// Opens entries and keeps what they lead to. False if not one of them is right.
     fn take(
         &mut self,
-        index: u8,
+        query: &Query,
         entries: &[Vec<u8>],
         network: &Network,
         ctx: &mut Ctx<'_>,
     ) -> bool {
-        let location = Location::of_entry(&network.id(), &self.token.location_key(), index);
         let mut right = false;
-        for bytes in entries {
-            let checked = SealedEntry::decode(bytes).ok().filter(|entry| {
-                entry.location(&network.id()) == location
-                    && entry.check(network, ctx.now.day()).is_ok()
-            });
-            let body = checked.and_then(|entry| entry.open(&self.token).ok());
-            let Some(body) = body.filter(|body| body.size == self.length) else {
+        for body in query.open(entries, &self.token, network, ctx) {
+            if body.size != self.length {
                 ctx.stats.violated("entry");
                 continue;
-            };
+            }
             right = true;
             let key = body.capability.to_bytes();
             if self.found.len() < PARITIES_FOUND_MAX || self.found.contains_key(&key) {
-                self.found.entry(key).or_default().insert(index);
+                self.found.entry(key).or_default().insert(query.index);
             }
         }
         right
     }
 
-    /// Asks the best node for a placement that has not been tried; nobody if there is none.
-    fn ask(
-        &mut self,
-        slot: u64,
-        place: Place,
-        network: &Network,
-        peers: &mut Peers,
-        ctx: &mut Ctx<'_>,
-    ) {
-        let location = Location::of_entry(&network.id(), &self.token.location_key(), place.index);
-        let unasked = peers.unasked();
-        let without = |node: &NodeId| unasked.has(node) || place.tried.contains(node);
-        let found = candidates(peers.view(), &location, place.index, &without);
-        let Some(&node) = found.first() else { return };
-        let request = Request::Query {
-            location,
-            after: None,
-            max: u8::try_from(ENTRIES_MAX).unwrap_or(u8::MAX),
+    /// Asks the best node that has not been tried; nobody if there is none.
+    fn ask(&mut self, slot: u64, query: Query, peers: &mut Peers, ctx: &mut Ctx<'_>) {
+        let Some(node) = query.choose(peers) else {
+            return;
         };
         let owner = Owner::Fetch {
             job: self.job,
             slot,
         };
         // A way of its own: no exit sees together what leads to the parity and what the file is made of.
-        let exchange = ctx.ask(owner, FETCH_LANES, node, request);
+        let exchange = ctx.ask(owner, FETCH_LANES, node, query.request(None));
         peers.rely_on(&node, ctx);
-        self.asking.insert(
-            slot,
-            Asking {
-                place,
-                node,
-                exchange,
-            },
-        );
+        let asking = Asking {
+            query,
+            node,
+            exchange,
+        };
+        self.asking.insert(slot, asking);
     }
 }

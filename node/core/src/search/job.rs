@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use oboro_crypto::entry::SealedEntry;
-use oboro_crypto::ids::{Location, NodeId};
+use oboro_crypto::ids::NodeId;
 use oboro_crypto::network::Network;
 use oboro_crypto::terms::{self, Term};
 use oboro_crypto::token::KeywordToken;
@@ -16,27 +15,17 @@ use crate::event::Computed;
 use crate::exchange::Answer;
 use crate::failure::Failure;
 use crate::ids::{Counter, ExchangeId, JobId};
-use crate::limits::{PAGES_MAX, QUERY_FEW, QUERY_TRIES, SEARCH_LANES};
-use crate::losses::Losses;
+use crate::limits::{PAGES_MAX, SEARCH_LANES};
 use crate::peers::Peers;
-use crate::placement::{Directory, candidates};
+use crate::query::Query;
 use crate::report::Report;
 use crate::time::Time;
-use crate::wire::message::{Cursor, ENTRIES_MAX, Reply, Request};
-
-/// One placement of one term, and whom it has been looked for at.
-struct Placement {
-    term: usize,
-    index: u8,
-    location: Location,
-    tried: Vec<NodeId>,
-    /// Circuits that failed under it.
-    losses: Losses,
-}
+use crate::wire::message::{Cursor, Reply};
 
 /// A placement being asked for.
 struct Asking {
-    placement: Placement,
+    term: usize,
+    query: Query,
     node: NodeId,
     exchange: ExchangeId,
     pages: u32,
@@ -109,16 +98,8 @@ impl SearchJob {
             return;
         };
         for index in 0..network.params.replicas {
-            let location = Location::of_entry(&network.id(), &token.location_key(), index);
             self.asked += 1;
-            let placement = Placement {
-                term,
-                index,
-                location,
-                tried: Vec::new(),
-                losses: Losses::default(),
-            };
-            self.ask(placement, peers, ctx);
+            self.ask(term, Query::new(network, &token, index), peers, ctx);
         }
         self.tokens[term] = Some(token);
     }
@@ -148,7 +129,7 @@ impl SearchJob {
                 }
                 asking.pages += 1;
                 if more.is_some() && asking.pages < PAGES_MAX {
-                    self.query((asking.placement, asking.node, asking.pages), more, ctx);
+                    self.go_on(asking, more, ctx);
                 }
             }
             Answer::Reply(Reply::Nothing) => {
@@ -156,26 +137,24 @@ impl SearchJob {
                 if asking.pages > 0 {
                     return;
                 }
-                asking.placement.tried.push(asking.node);
-                if !self.ask(asking.placement, peers, ctx) {
+                asking.query.tried(asking.node);
+                if !self.ask(asking.term, asking.query, peers, ctx) {
                     self.answered += 1;
                 }
             }
             // None of the node's fault: it is asked again through another circuit, for a while.
-            Answer::Failed(trouble)
-                if trouble.is_of_the_way() && asking.placement.losses.again(trouble) =>
-            {
+            Answer::Failed(trouble) if trouble.is_of_the_way() && asking.query.lost(trouble) => {
                 self.lost += 1;
                 if asking.pages == 0 {
-                    self.ask(asking.placement, peers, ctx);
+                    self.ask(asking.term, asking.query, peers, ctx);
                 }
             }
             // Also a page without one right entry: whoever wants a word not to be found must not be the last one asked.
             _ => {
                 peers.failed(&asking.node, ctx.now);
-                asking.placement.tried.push(asking.node);
+                asking.query.tried(asking.node);
                 if asking.pages == 0 {
-                    self.ask(asking.placement, peers, ctx);
+                    self.ask(asking.term, asking.query, peers, ctx);
                 }
             }
         }
@@ -229,24 +208,14 @@ impl SearchJob {
         network: &Network,
         ctx: &mut Ctx<'_>,
     ) -> bool {
-        let Some(token) = self.tokens.get(asking.placement.term).cloned().flatten() else {
+        let Some(token) = self.tokens.get(asking.term).cloned().flatten() else {
             return false;
         };
-        let (mut right, mut changed) = (false, false);
-        for bytes in entries {
-            let checked = SealedEntry::decode(bytes).ok().filter(|entry| {
-                entry.location(&network.id()) == asking.placement.location
-                    && entry.check(network, ctx.now.day()).is_ok()
-            });
-            let Some(body) = checked.and_then(|entry| entry.open(&token).ok()) else {
-                ctx.stats.violated("entry");
-                continue;
-            };
-            right = true;
+        let bodies = asking.query.open(entries, &token, network, ctx);
+        let (right, mut changed) = (!bodies.is_empty(), false);
+        for body in bodies {
             if terms::matches(&self.query, &body.title, &body.terms) {
-                changed |= self
-                    .findings
-                    .add(asking.placement.term, asking.placement.index, body);
+                changed |= self.findings.add(asking.term, asking.query.index, body);
             }
         }
         if changed {
@@ -271,43 +240,29 @@ impl SearchJob {
     }
 
     /// Asks the best node not tried yet. False if there is none, or enough have been asked.
-    fn ask(&mut self, placement: Placement, peers: &mut Peers, ctx: &mut Ctx<'_>) -> bool {
-        let unasked = peers.unasked();
-        let Placement { index, tried, .. } = &placement;
-        if tried.len() >= tries(*index, peers.view()) {
-            return false;
-        }
-        let without = |node: &NodeId| unasked.has(node) || tried.contains(node);
-        let acceptable = candidates(peers.view(), &placement.location, *index, &without);
-        let Some(&node) = acceptable.first() else {
+    fn ask(&mut self, term: usize, query: Query, peers: &mut Peers, ctx: &mut Ctx<'_>) -> bool {
+        let Some(node) = query.choose(peers) else {
             return false;
         };
         peers.rely_on(&node, ctx);
-        self.query((placement, node, 0), None, ctx);
+        let slot = self.slots.next();
+        let exchange = ctx.ask(self.owner(slot), lane(term), node, query.request(None));
+        let asking = Asking {
+            term,
+            query,
+            node,
+            exchange,
+            pages: 0,
+        };
+        self.asking.insert(slot, asking);
         true
     }
 
-    /// Asks a node for a page of a placement, of which it has given so many.
-    fn query(
-        &mut self,
-        (placement, node, pages): (Placement, NodeId, u32),
-        after: Option<Cursor>,
-        ctx: &mut Ctx<'_>,
-    ) {
+    /// Asks the same node for the next page.
+    fn go_on(&mut self, mut asking: Asking, after: Option<Cursor>, ctx: &mut Ctx<'_>) {
         let slot = self.slots.next();
-        let owner = self.owner(slot);
-        let request = Request::Query {
-            location: placement.location,
-            after,
-            max: u8::try_from(ENTRIES_MAX).unwrap_or(u8::MAX),
-        };
-        let exchange = ctx.ask(owner, lane(placement.term), node, request);
-        let asking = Asking {
-            placement,
-            node,
-            exchange,
-            pages,
-        };
+        let request = asking.query.request(after);
+        asking.exchange = ctx.ask(self.owner(slot), lane(asking.term), asking.node, request);
         self.asking.insert(slot, asking);
     }
 
@@ -319,46 +274,7 @@ impl SearchJob {
     }
 }
 
-/// How many nodes are asked for a placement. Where storers are few, the nodes nearest to a later placement hold earlier ones
-/// of the same word, and it lies further down.
-fn tries(index: u8, directory: &dyn Directory) -> usize {
-    let taken = if directory.storers() < QUERY_FEW {
-        usize::from(index)
-    } else {
-        0
-    };
-    QUERY_TRIES + taken
-}
-
 /// Each word has circuits of its own, so that no exit sees the words of one question together.
 fn lane(term: usize) -> u32 {
     u32::try_from(term).unwrap_or(0) % SEARCH_LANES
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Storers(usize);
-
-    impl Directory for Storers {
-        fn nearest(&self, _: &Location, _: usize, _: &dyn Fn(&NodeId) -> bool) -> Vec<NodeId> {
-            Vec::new()
-        }
-
-        fn is_suspect(&self, _: &NodeId) -> bool {
-            false
-        }
-
-        fn storers(&self) -> usize {
-            self.0
-        }
-    }
-
-    #[test]
-    fn later_placements_are_looked_for_further_down_where_storers_are_few() {
-        let asked = |storers| [0, 1, 4].map(|index| tries(index, &Storers(storers)));
-        assert_eq!(asked(8), [3, 4, 7]);
-        assert_eq!(asked(10_000), [3, 3, 3]);
-    }
 }
